@@ -1,0 +1,215 @@
+// Package cli is the command line: flags, and the wiring of all other packages.
+//
+// A flag is looked for on the command line, then in COUNTERSIGN_<NAME>. In the
+// Action, where INPUT_MODE is set, it is looked for on the command line and in
+// INPUT_<NAME> alone, so that no earlier step can set it through the
+// environment. An empty variable counts as not set.
+//
+// Standard output is for programs: a token, or one JSON object. Text for people
+// and workflow commands go to standard error.
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
+)
+
+// The exit codes.
+const (
+	exitOK        = 0 // what was asked for holds
+	exitRefused   = 1 // at least one finding blocks
+	exitUsage     = 2 // flags, config or keys are wrong
+	exitUndecided = 3 // the network, the API or the disk failed; nothing was accepted
+)
+
+// Env is what a command gets from outside.
+type Env struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	Getenv         runner.Getenv
+	Now            func() time.Time
+	HTTP           *http.Client
+}
+
+// Main runs the command that args name, without the program's own name, and
+// returns its exit code.
+func Main(args []string, env Env) int {
+	a := &app{Env: env}
+	args, err := a.mode(args)
+	if err == nil {
+		root := a.root()
+		root.SetArgs(args)
+		root.SetOut(env.Stdout)
+		root.SetErr(env.Stderr)
+		err = root.Execute()
+	}
+	if err == nil {
+		return exitOK
+	}
+	return a.end(err)
+}
+
+// An app is one run of the program.
+type app struct {
+	Env
+	// failed, where a command sets it, writes the outputs of a run that ends
+	// with an error.
+	failed func() error
+}
+
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "countersign",
+		Short:         "Sign what a CI run may do and check it before anything runs",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usage("countersign --help lists the commands", "there is no command")
+			}
+			return usage("countersign --help lists the commands", "there is no command %.40q", args[0])
+		},
+	}
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		return usage(c.CommandPath()+" --help lists the flags", "%v", err)
+	})
+	root.AddCommand(a.sign(), a.verify(), a.keygen(), a.inspect(), a.version())
+	return root
+}
+
+// modes are the commands that the Action can run.
+var modes = []string{"sign", "verify"}
+
+// mode returns the command line of the Action, whose command is its mode. It
+// keeps the Action from ending well without having done anything, as with
+// `--help`.
+func (a *app) mode(args []string) ([]string, error) {
+	if !runner.InAction(a.Getenv) {
+		return args, nil
+	}
+	mode := a.Getenv("INPUT_MODE")
+	if len(args) == 0 {
+		args = []string{mode}
+	}
+	if !slices.Contains(modes, mode) || args[0] != mode {
+		return nil, usage("set the input `mode` to sign or verify", "there is no mode %.40q", mode)
+	}
+	return args, nil
+}
+
+// An exitError ends the program with a code, after saying what is wrong and
+// what to do.
+type exitError struct {
+	code int
+	err  error // nil where everything was said already
+	hint string
+}
+
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
+func (e *exitError) Unwrap() error { return e.err }
+
+// errRefused ends with 1 after a report was written.
+var errRefused = &exitError{code: exitRefused}
+
+// usage returns an error about how the program was used.
+func usage(hint, format string, args ...any) error {
+	return &exitError{exitUsage, fmt.Errorf(format, args...), hint}
+}
+
+// undecided returns an error about a network, an API or a disk.
+func undecided(hint, format string, args ...any) error {
+	return &exitError{exitUndecided, fmt.Errorf(format, args...), hint}
+}
+
+// end says what is wrong and returns the exit code.
+func (a *app) end(err error) int {
+	exit := &exitError{code: exitUsage, err: err}
+	errors.As(err, &exit)
+	if exit.err == nil {
+		return exit.code
+	}
+	if exit.hint == "" {
+		var hinted interface{ Hint() string }
+		if errors.As(err, &hinted) {
+			exit = &exitError{exit.code, exit.err, hinted.Hint()}
+		}
+	}
+	message := exit.err.Error()
+	a.say("error", message)
+	if exit.hint != "" {
+		a.say("hint", exit.hint)
+	}
+	if runner.OnRunner(a.Getenv) {
+		// A log that cannot be written changes nothing about the refusal.
+		_ = runner.AnnotateError(a.Stderr, message)
+	}
+	summary := "### Countersign: refused\n\n" + report.Markdown(message) + "\n"
+	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
+		a.say("error", "the job summary cannot be written: "+err.Error())
+	}
+	if a.failed != nil {
+		if err := a.failed(); err != nil {
+			a.say("error", "the outputs cannot be written: "+err.Error())
+		}
+	}
+	return exit.code
+}
+
+// say writes one line for people.
+func (a *app) say(label, text string) {
+	fmt.Fprintf(a.Stderr, "%s: %s\n", label, report.Printable(strings.TrimSpace(text)))
+}
+
+// answer writes one JSON object to standard output.
+func (a *app) answer(v any) error {
+	text, err := report.JSON(v)
+	if err != nil {
+		return err
+	}
+	return a.print(text)
+}
+
+func (a *app) print(text []byte) error {
+	if _, err := a.Stdout.Write(text); err != nil {
+		return undecided("", "standard output cannot be written: %w", err)
+	}
+	return nil
+}
+
+// results writes the outputs and the summary of a run; if that fails nothing
+// may count as verified.
+func (a *app) results(outputs []runner.Output, summary string) error {
+	if err := runner.WriteOutputs(a.Getenv, outputs); err != nil {
+		return undecided("", "the outputs cannot be written: %w", err)
+	}
+	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
+		return undecided("", "the job summary cannot be written: %w", err)
+	}
+	return nil
+}
+
+func (a *app) version() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the version",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			return a.print([]byte("countersign " + Version + "\n"))
+		},
+	}
+}
+
+// Version is the version of the program.
+const Version = "0.1.0"

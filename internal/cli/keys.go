@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/jwks"
+)
+
+// maxKeySize is the size of the largest key file, in bytes.
+const maxKeySize = 1 << 20
+
+// keyFlags say which key signs or verifies.
+type keyFlags struct {
+	key, secretFile, algorithm string
+}
+
+func addKeyFlags(c *cobra.Command, k *keyFlags, half string) {
+	stringFlag(c, &k.key, "key", "", half+" as PEM, JWK or JWKS: a path; in a variable also the content")
+	stringFlag(c, &k.secretFile, "secret-file", "", "file with the secret that signer and verifier share")
+	stringFlag(c, &k.algorithm, "alg", "", "algorithm, where the key does not say it: another one of its type (default EdDSA, ES256, ES384, ES512, PS256 or HS256)")
+}
+
+// A keySource is the one key or secret that was given.
+type keySource struct {
+	text   []byte // PEM, JWK or JWKS
+	url    string // of a JWKS
+	secret []byte
+}
+
+// isContent tells whether a value is a key itself and not the name of one.
+func isContent(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "-----BEGIN") || strings.HasPrefix(s, "{") || strings.Contains(s, "\n")
+}
+
+func (a *app) keySource(k keyFlags) (s keySource, err error) {
+	secret := a.Getenv(a.variable("secret"))
+	given := 0
+	for _, value := range []string{k.key, k.secretFile, secret} {
+		if value != "" {
+			given++
+		}
+	}
+	switch {
+	case given == 0:
+		return s, usage("give --key, "+a.variable("key")+", --secret-file or "+a.variable("secret"), "there is no key")
+	case given > 1:
+		return s, usage("give one of --key, --secret-file and "+a.variable("secret")+", on the command line or as a variable", "two keys where one is meant")
+	case secret != "":
+		s.secret = dropLineEnd([]byte(secret))
+		return s, nil
+	case k.secretFile != "":
+		text, err := a.readFile("the secret file", k.secretFile, maxKeySize)
+		s.secret = dropLineEnd(text)
+		if err == nil && len(s.secret) == 0 {
+			err = usage("make one with `openssl rand -hex 32`", "the secret is empty")
+		}
+		return s, err
+	case isContent(k.key):
+		s.text = []byte(k.key)
+	case strings.HasPrefix(k.key, "https://"):
+		s.url = k.key
+	case strings.HasPrefix(k.key, "http://"):
+		return s, usage("use https", "a key set over http could be anybody's")
+	default:
+		s.text, err = a.readFile("the key file", k.key, maxKeySize)
+		if len(s.text) > maxKeySize {
+			return s, usage("", "the key file has more than %d bytes", maxKeySize)
+		}
+	}
+	return s, err
+}
+
+// dropLineEnd drops the one line end that a file or a command's output ends with.
+func dropLineEnd(b []byte) []byte {
+	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+}
+
+func (a *app) signingKey(k keyFlags) (*jose.SigningKey, error) {
+	s, err := a.keySource(k)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.url != "":
+		return nil, usage("sign with a private key from a file or a variable", "a key set's URL where a private key is needed")
+	case s.secret != nil:
+		return jose.SecretSigningKey(s.secret, k.algorithm)
+	}
+	return jose.ParseSigningKey(s.text, k.algorithm)
+}
+
+func (a *app) verifyingKeys(ctx context.Context, k keyFlags) (*jose.VerifyingKeys, error) {
+	s, err := a.keySource(k)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.secret != nil:
+		return jose.SecretVerifyingKey(s.secret, k.algorithm)
+	case s.url != "":
+		const hint = "without the keys nothing can be verified; try again, or give the keys as a file"
+		text, err := jwks.Fetch(ctx, a.HTTP, s.url)
+		if err != nil {
+			return nil, undecided(hint, "the key set cannot be fetched: %w", err)
+		}
+		if !json.Valid(text) {
+			return nil, undecided(hint, "the key set's URL did not answer with JSON")
+		}
+		s.text = text
+	}
+	return jose.ParseVerifyingKeys(s.text, k.algorithm)
+}

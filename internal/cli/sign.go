@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/policy"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// signFlags are the flags of sign.
+type signFlags struct {
+	keyFlags
+	fields           map[string]*string // of the spec, by name
+	commands         []string
+	inputs, spec     string
+	issuer, audience string
+	ttl              time.Duration
+	tokenInput       string
+	mask, json       bool
+}
+
+func (a *app) sign() *cobra.Command {
+	f := &signFlags{fields: map[string]*string{}}
+	c := &cobra.Command{
+		Use:   "sign",
+		Short: "Build a spec from the workflow context and sign it",
+		Long: `Build a spec from the workflow context and sign it.
+
+What no flag gives comes from the workflow context: the actor always; ids, ref and
+commit where the spec is for the same repository; event and inputs where it is for
+the same workflow too.`,
+		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'`,
+		Args:    cobra.NoArgs,
+	}
+	addKeyFlags(c, &f.keyFlags, "private key")
+	for _, field := range runspec.Fields {
+		name := strings.ReplaceAll(field.Name, "_", "-")
+		f.fields[field.Name] = new(string)
+		stringFlag(c, f.fields[field.Name], name, "", "what the run's "+strings.ReplaceAll(name, "-", " ")+" has to be")
+	}
+	listFlag(c, &f.commands, "command", false, "a command that the run may execute (repeats)")
+	stringFlag(c, &f.inputs, "inputs", "", "the run's inputs, as a JSON object")
+	stringFlag(c, &f.spec, "spec", "", "file with a spec to start from; flags win")
+	stringFlag(c, &f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
+	stringFlag(c, &f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
+	c.Flags().DurationVar(&f.ttl, "ttl", 10*time.Minute, "how long the token is valid, at most 24h")
+	stringFlag(c, &f.tokenInput, "token-input", "token", "the input that carries the token, which is not signed")
+	boolFlag(c, &f.mask, "mask", "mask the token in the log; GitHub then drops it as the output of a job")
+	boolFlag(c, &f.json, "json", "print token, spec, digest, id and expiry as one JSON object")
+	c.RunE = a.run(func() error { return a.runSign(f) })
+	return c
+}
+
+// A signed is what `sign --json` prints.
+type signed struct {
+	Token      string          `json:"token"`
+	Spec       json.RawMessage `json:"spec"`
+	SpecDigest string          `json:"spec_digest"` // sha256:<64 hex>
+	ID         string          `json:"jti"`
+	ExpiresAt  string          `json:"expires_at"` // RFC 3339, UTC
+}
+
+func (a *app) runSign(f *signFlags) error {
+	key, err := a.signingKey(f.keyFlags)
+	if err != nil {
+		return err
+	}
+	run, err := a.context()
+	if err != nil {
+		return err
+	}
+	spec, err := a.buildSpec(f, run)
+	if err != nil {
+		return err
+	}
+	issued, err := a.issue(f, key, spec, run)
+	if err != nil {
+		return err
+	}
+	if f.mask && runner.OnRunner(a.Getenv) {
+		if err := runner.Mask(a.Stderr, issued.Token); err != nil {
+			return undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	outputs := []runner.Output{
+		{Name: "token", Value: issued.Token},
+		{Name: "spec", Value: string(issued.Spec)},
+		{Name: "spec-digest", Value: issued.SpecDigest},
+		{Name: "jti", Value: issued.ID},
+		{Name: "expires-at", Value: issued.ExpiresAt},
+	}
+	if err := a.results(outputs, signSummary(spec, issued)); err != nil {
+		return err
+	}
+	if f.json {
+		return a.answer(issued)
+	}
+	return a.print([]byte(issued.Token + "\n"))
+}
+
+// context reads the workflow context.
+func (a *app) context() (runspec.Context, error) {
+	run, err := runner.ReadContext(a.Getenv)
+	switch {
+	case errors.Is(err, runner.ErrUnreadable):
+		return run, undecided("", "%w", err)
+	case err != nil:
+		return run, usage("the workflow context is not as GitHub gives it", "%w", err)
+	}
+	return run, nil
+}
+
+// buildSpec returns the spec that the flags, the file and the context say.
+func (a *app) buildSpec(f *signFlags, run runspec.Context) (*runspec.Spec, error) {
+	spec := &runspec.Spec{}
+	if f.spec != "" {
+		text, err := a.readFile("the spec", f.spec, int64(runspec.Token.MaxSize))
+		if err != nil {
+			return nil, err
+		}
+		if spec, err = runspec.ParseText(string(text)); err != nil {
+			return nil, usage("a spec is a JSON object; `sign --json` prints one", "the spec in the file: %w", err)
+		}
+	}
+	for _, field := range runspec.Fields {
+		if value := *f.fields[field.Name]; value != "" {
+			*field.Of(spec) = value
+		}
+	}
+	if f.commands != nil {
+		spec.Commands = f.commands
+	}
+	if err := setInputs(spec, f.inputs); err != nil {
+		return nil, err
+	}
+	if err := spec.Fill(run, f.tokenInput); err != nil {
+		return nil, usage("--inputs sets them", "%w", err)
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, usage("", "%w", err)
+	}
+	for _, name := range policy.DefaultRequire {
+		if !spec.Has(name) {
+			return nil, usage("give --"+name, "nothing tells the %s, and verify refuses a spec without it", name)
+		}
+	}
+	return spec, nil
+}
+
+// setInputs sets the inputs from a JSON object, if there is one.
+func setInputs(spec *runspec.Spec, text string) error {
+	const hint = `--inputs takes a JSON object, such as {"reason": "weekly"}`
+	if text == "" {
+		return nil
+	}
+	v, err := jose.ParseJSON(text)
+	if err != nil {
+		return usage(hint, "the inputs: %w", err)
+	}
+	if v.Kind != jose.Object {
+		return usage(hint, "the inputs are %s", v.Kind)
+	}
+	in, err := runspec.ParseInputs(v)
+	if err != nil {
+		return usage(hint, "the inputs: %w", err)
+	}
+	if len(in.Other) > 0 {
+		return usage(hint, "the input %.100q is neither text nor a boolean nor an integer, and only those can be signed", in.Other[0])
+	}
+	spec.Inputs = in.Text
+	return nil
+}
+
+// issue signs a spec.
+func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec, run runspec.Context) (*signed, error) {
+	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
+		return nil, usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
+	}
+	if f.issuer == "" {
+		if run.Repository == "" {
+			return nil, usage("give --issuer, such as https://github.com/acme/orchestrator", "away from GitHub nothing tells who signs")
+		}
+		f.issuer = run.RepositoryURL(run.Repository)
+	}
+	if f.audience == "" {
+		f.audience = run.RepositoryURL(spec.Repository)
+	}
+	canonical, err := spec.Canonical()
+	if err != nil {
+		return nil, err
+	}
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return nil, err
+	}
+	now := a.Now().Truncate(time.Second)
+	claims := jose.Claims{
+		Issuer: f.issuer, Audience: f.audience, Subject: spec.Subject(), ID: base64.RawURLEncoding.EncodeToString(id[:]),
+		IssuedAt: now, NotBefore: now, Expires: now.Add(f.ttl.Truncate(time.Second)),
+		Private: map[string]any{"spec": spec},
+	}
+	token, err := jose.Sign(runspec.Token, key, claims)
+	if err != nil {
+		return nil, usage("sign less: commands and inputs take the most room", "%w", err)
+	}
+	return &signed{token, canonical, runspec.Digest(canonical), claims.ID, claims.Expires.UTC().Format(time.RFC3339)}, nil
+}
+
+// signSummary returns what was signed as Markdown, without the token.
+func signSummary(spec *runspec.Spec, issued *signed) string {
+	var rows [][]string
+	for _, field := range runspec.Fields {
+		if value := *field.Of(spec); value != "" {
+			rows = append(rows, []string{field.Name, report.Markdown(value)})
+		}
+	}
+	for _, command := range spec.Commands {
+		rows = append(rows, []string{"command", report.Markdown(command)})
+	}
+	rows = append(rows, []string{"expires", issued.ExpiresAt}, []string{"digest", "`" + issued.SpecDigest + "`"})
+	return "### Countersign: signed\n\n" + report.Table([]string{"field", "signed"}, rows)
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/policy"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// checks are what verify can check.
+var checks = []string{"token"}
+
+// verifyFlags are the flags of verify.
+type verifyFlags struct {
+	keyFlags
+	tokenFlags
+	check                []string
+	issuer, audience     string
+	require, expect      []string
+	tokenInput           string
+	allowUnsignedInputs  []string
+	dispatchers          []string
+	allowRerun           bool
+	onMissing, onInvalid string
+	json                 bool
+}
+
+func (a *app) verify() *cobra.Command {
+	f := &verifyFlags{check: []string{"token"}, require: slices.Clone(policy.DefaultRequire)}
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Check that a signed spec lets the run at hand go on",
+		Long: `Check that a signed spec lets the run at hand go on.
+
+Every field that the spec has must match the run. Exit code 0: it holds. 1: it is
+refused, and standard error says why. 2: flags or keys are wrong. 3: undecided.`,
+		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
+  countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"`,
+		Args: cobra.NoArgs,
+	}
+	listFlag(c, &f.check, "check", true, "what to check: "+strings.Join(checks, ", "))
+	addTokenFlags(c, &f.tokenFlags)
+	addKeyFlags(c, &f.keyFlags, "public key")
+	c.Flags().Lookup("key").Usage += "; or the https URL of a JWKS"
+	stringFlag(c, &f.issuer, "issuer", "", "who must have signed, such as https://github.com/acme/orchestrator")
+	stringFlag(c, &f.audience, "audience", "", "for whom the token must be (default: the URL of the run's repository)")
+	listFlag(c, &f.require, "require", true, "fields that the spec must have")
+	listFlag(c, &f.expect, "expect", false, "name=value: a fact that the run does not tell, such as environment=production (repeats)")
+	stringFlag(c, &f.tokenInput, "token-input", "token", "the input that carries the token, which is not compared")
+	listFlag(c, &f.allowUnsignedInputs, "allow-unsigned-inputs", true, "inputs that may have a value although none is signed, such as those with a default")
+	listFlag(c, &f.dispatchers, "dispatchers", true, "accounts that may start the run for the signed actor")
+	boolFlag(c, &f.allowRerun, "allow-rerun", "accept further attempts of a run")
+	choiceFlag(c, &f.onMissing, "on-missing", "what a missing token does", "block", "warn")
+	choiceFlag(c, &f.onInvalid, "on-invalid", "what a token that fails does", "block", "warn")
+	boolFlag(c, &f.json, "json", "print the report as one JSON object")
+	c.RunE = a.run(func() error {
+		a.failed = func() error {
+			outputs, err := verifyOutputs(&report.Report{}, nil)
+			return errors.Join(err, runner.WriteOutputs(a.Getenv, outputs))
+		}
+		return a.runVerify(c, f)
+	})
+	return c
+}
+
+func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
+	token, err := a.readToken(f.tokenFlags)
+	if err != nil {
+		return err
+	}
+	// Nothing is printed before: whatever it is, it may be somebody's token.
+	if strings.TrimSpace(token) != "" && runner.OnRunner(a.Getenv) {
+		if err := runner.Mask(a.Stderr, strings.TrimSpace(token)); err != nil {
+			return undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	for _, check := range f.check {
+		if !slices.Contains(checks, check) {
+			return usage("there are: "+strings.Join(checks, ", "), "there is no check %.40q", check)
+		}
+	}
+	p, err := f.policy()
+	if err != nil {
+		return err
+	}
+	run, err := a.context()
+	if err != nil {
+		return err
+	}
+	// A missing token is refused for that, whatever it would be compared with.
+	if err := p.Check(run); err != nil && strings.TrimSpace(token) != "" {
+		return usage("--expect name=value supplies what the run does not tell", "%w", err)
+	}
+	keys, err := a.verifyingKeys(c.Context(), f.keyFlags)
+	if err != nil {
+		return err
+	}
+	r, spec := policy.Verify(token, keys, run, p, a.Now())
+	return a.finish(r, spec, f.json)
+}
+
+// policy returns what the flags ask for.
+func (f *verifyFlags) policy() (policy.Policy, error) {
+	p := policy.Policy{
+		Issuer: f.issuer, Audience: f.audience, TokenInput: f.tokenInput,
+		AllowUnsignedInputs: f.allowUnsignedInputs, Dispatchers: f.dispatchers, AllowRerun: f.allowRerun,
+		WarnMissing: f.onMissing == "warn", WarnInvalid: f.onInvalid == "warn",
+	}
+	for _, s := range f.require {
+		name, err := policy.FieldName(s)
+		if err != nil {
+			return p, usage("", "--require: %w", err)
+		}
+		p.Require = append(p.Require, name)
+	}
+	var err error
+	if p.Expect, err = policy.ParseExpect(f.expect); err != nil {
+		return p, usage("it takes name=value, such as environment=production", "--expect: %w", err)
+	}
+	return p, nil
+}
+
+// finish shows a report and decides the exit code. The spec is nil unless the
+// report is OK.
+func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
+	outputs, err := verifyOutputs(r, spec)
+	if err != nil {
+		return err
+	}
+	if err := a.results(outputs, r.Summary()); err != nil {
+		return err
+	}
+	if err := r.Text(a.Stderr); err != nil {
+		return undecided("", "standard error cannot be written: %w", err)
+	}
+	if runner.OnRunner(a.Getenv) {
+		if err := runner.Annotate(a.Stderr, r.Findings); err != nil {
+			return undecided("", "standard error cannot be written: %w", err)
+		}
+	}
+	if asJSON {
+		if err := a.answer(r); err != nil {
+			return err
+		}
+	}
+	if r.Blocks() {
+		return errRefused
+	}
+	return nil
+}
+
+// verifyOutputs returns the outputs of a report. They are always all written, so
+// that none is left from before.
+func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error) {
+	commands := []byte{}
+	if spec == nil {
+		spec = &runspec.Spec{}
+	} else {
+		var err error
+		if commands, err = json.Marshal(append([]string{}, spec.Commands...)); err != nil {
+			return nil, err
+		}
+	}
+	return []runner.Output{
+		{Name: "verified", Value: strconv.FormatBool(r.OK)},
+		{Name: "failure", Value: r.Failure},
+		{Name: "spec", Value: string(r.Spec)},
+		{Name: "repository", Value: spec.Repository},
+		{Name: "actor", Value: spec.Actor},
+		{Name: "ref", Value: spec.Ref},
+		{Name: "sha", Value: spec.SHA},
+		{Name: "commands", Value: string(commands)},
+	}, nil
+}

@@ -1,0 +1,392 @@
+// Package jose signs and verifies tokens: JSON Web Tokens (RFC 7519) in the
+// JWS compact serialization (RFC 7515 section 7.1), of one exact form each.
+//
+// A token is three parts joined by points, each in base64url without padding:
+//
+//	header . claims . signature
+//
+// The header has exactly the members `alg`, `typ` and, unless `alg` is an HMAC,
+// `kid`. The claims are exactly those that the token's [Form] lists. With the
+// form of a run, a token says for example
+//
+//	{"alg":"EdDSA","kid":"pRq…c2w","typ":"run-spec+jwt"}
+//	{"aud":"https://github.com/acme/widgets","exp":1795313400,"iat":1795312800,
+//	 "iss":"https://github.com/acme/orchestrator","jti":"m9B…Zw","nbf":1795312800,
+//	 "spec":{"version":1,"repository":"acme/widgets",…},"sub":"acme/widgets@0123…4567"}
+//
+// A token is written in the form of RFC 8785 and read strictly. Each part is in
+// the base64url alphabet with its unused bits zero. Header and claims are JSON
+// as [ParseJSON] takes it, without null. Time claims are integers without
+// fraction or exponent. What a token has that its form does not list is
+// refused, whatever it is: `crit`, `jwk`, `jku`, `x5u`, or `EXP` beside `exp`.
+//
+// An algorithm belongs to a key. It is decided when the key is loaded, and the
+// token's `alg` has to agree; so no token chooses how it is checked. A public
+// key is selected by exact match of the `kid`.
+package jose
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gowebpki/jcs"
+)
+
+// The outcomes of [Verify] and [Token.CheckTimes], each in an [Error] that says
+// more.
+var (
+	ErrMalformed            = errors.New("malformed token")
+	ErrWrongType            = errors.New("wrong type of token")
+	ErrUnsupportedAlgorithm = errors.New("unsupported algorithm")
+	ErrUnknownKey           = errors.New("unknown key")
+	ErrBadSignature         = errors.New("bad signature")
+	ErrExpired              = errors.New("expired")
+	ErrNotYetValid          = errors.New("not yet valid")
+	ErrLifetimeTooLong      = errors.New("lifetime too long")
+)
+
+// An Error is why a token is refused.
+type Error struct {
+	Outcome error // one of the outcomes above
+	Reason  string
+}
+
+func (e *Error) Error() string { return e.Outcome.Error() + ": " + e.Reason }
+
+func (e *Error) Unwrap() error { return e.Outcome }
+
+func refuse(outcome error, format string, args ...any) error {
+	return &Error{outcome, fmt.Sprintf(format, args...)}
+}
+
+// Malformed returns an [Error] with the outcome [ErrMalformed].
+func Malformed(format string, args ...any) error { return refuse(ErrMalformed, format, args...) }
+
+// Leeway is how far the clocks of signer and verifier may be apart.
+const Leeway = time.Minute
+
+// A Form says how a token has to look.
+type Form struct {
+	// Type is the header's `typ`. Where it is empty, `typ` is absent.
+	Type string
+	// Claims are the names of the claims, each of which is required and beside
+	// which there is none. With nil the payload is any octets and not looked at.
+	Claims []string
+	// MaxSize is the length of the longest token, in bytes.
+	MaxSize int
+	// AnyKeyID is for tokens of other makers, as they come from an issuer: their
+	// `kid` is any text, and may stand beside an HMAC. Otherwise it is 1 to 64
+	// of A-Z, a-z, 0-9, - and _.
+	AnyKeyID bool
+}
+
+// Claims are what a token says, to be signed.
+type Claims struct {
+	Issuer, Audience, Subject, ID string
+	IssuedAt, NotBefore, Expires  time.Time
+	Private                       map[string]any // the private claims (RFC 7519 section 4.3)
+}
+
+// Sign returns a token with the given claims.
+func Sign(form Form, key *SigningKey, c Claims) (string, error) {
+	header := map[string]any{"alg": key.Algorithm(), "typ": form.Type}
+	if key.id != "" {
+		header["kid"] = key.id
+	}
+	claims := map[string]any{
+		"iss": c.Issuer, "aud": c.Audience, "sub": c.Subject, "jti": c.ID,
+		"iat": c.IssuedAt.Unix(), "nbf": c.NotBefore.Unix(), "exp": c.Expires.Unix(),
+	}
+	maps.Copy(claims, c.Private)
+	var parts []string
+	for _, part := range []map[string]any{header, claims} {
+		text, err := json.Marshal(part)
+		if err != nil {
+			return "", err
+		}
+		if text, err = jcs.Transform(text); err != nil {
+			return "", err
+		}
+		parts = append(parts, base64.RawURLEncoding.EncodeToString(text))
+	}
+	input := strings.Join(parts, ".")
+	signature, err := key.sign(input)
+	if err != nil {
+		return "", err
+	}
+	token := input + "." + base64.RawURLEncoding.EncodeToString(signature)
+	if len(token) > form.MaxSize {
+		return "", fmt.Errorf("the token has %d bytes and may have %d", len(token), form.MaxSize)
+	}
+	return token, nil
+}
+
+// A Token is what a token says whose form and signature hold. Its times are
+// still to be checked.
+type Token struct {
+	Issuer, Audience, Subject, ID string
+	// IssuedAt, NotBefore and Expires are seconds since 1970, which stand for
+	// nothing where the form does not list their claim.
+	IssuedAt, NotBefore, Expires int64
+	// Claims are all claims. It is a null where the form lists none.
+	Claims Value
+
+	form Form
+}
+
+// Verify returns what a token says if it has the given form and was signed with
+// one of the keys. Otherwise the error wraps, in this order of checks:
+// [ErrMalformed] (form and header), [ErrWrongType], [ErrUnsupportedAlgorithm],
+// [ErrUnknownKey], [ErrBadSignature], [ErrMalformed] (claims).
+func Verify(form Form, keys *VerifyingKeys, token string) (*Token, error) {
+	parts, err := split(form, token)
+	if err != nil {
+		return nil, err
+	}
+	h, err := parseHeader(form, parts.header)
+	if err != nil {
+		return nil, err
+	}
+	if h.typ != form.Type {
+		return nil, refuse(ErrWrongType, "its typ is %.40q where %q is expected", h.typ, form.Type)
+	}
+	key, err := keys.find(h)
+	if err != nil {
+		return nil, err
+	}
+	if key.verify(parts.input, parts.signature) != nil {
+		return nil, refuse(ErrBadSignature, "it was changed, or signed with another key")
+	}
+	return parseClaims(form, parts.claims)
+}
+
+// Parts are a token's contents as they claim to be. Nothing of it is verified.
+type Parts struct {
+	Header, Claims Value
+}
+
+// Unverified returns what a token says without any check of who says it. It is
+// for showing tokens to people. An error wraps [ErrMalformed].
+func Unverified(maxSize int, token string) (Parts, error) {
+	raw, err := split(Form{MaxSize: maxSize}, token)
+	if err != nil {
+		return Parts{}, err
+	}
+	header, err := parseObject("header", raw.header)
+	if err != nil {
+		return Parts{}, err
+	}
+	claims, err := parseObject("claims", raw.claims)
+	return Parts{header, claims}, err
+}
+
+// rawParts are the decoded parts of a token, and the text that was signed.
+type rawParts struct {
+	header, claims string
+	signature      []byte
+	input          string
+}
+
+func split(form Form, token string) (p rawParts, err error) {
+	if len(token) > form.MaxSize {
+		return p, Malformed("it has more than %d bytes", form.MaxSize)
+	}
+	encoded := strings.Split(token, ".")
+	if len(encoded) != 3 {
+		return p, Malformed("it has %d parts where a header, claims and a signature are expected", len(encoded))
+	}
+	var decoded [3][]byte
+	for i, name := range []string{"header", "claims", "signature"} {
+		if decoded[i], err = decode(encoded[i]); err != nil {
+			return p, Malformed("its %s is not base64url: %v", name, err)
+		}
+	}
+	input := token[:len(token)-len(encoded[2])-1]
+	return rawParts{string(decoded[0]), string(decoded[1]), decoded[2], input}, nil
+}
+
+// decode decodes base64url without padding (RFC 7515 section 2). There is one
+// encoding for any octets: the decoder checks the unused bits but would pass
+// over line ends.
+func decode(s string) ([]byte, error) {
+	if strings.ContainsAny(s, "\r\n") {
+		return nil, errors.New("a line end")
+	}
+	return base64.RawURLEncoding.Strict().DecodeString(s)
+}
+
+type header struct {
+	alg, typ, kid string
+	hasKid        bool
+}
+
+func parseHeader(form Form, text string) (h header, err error) {
+	v, err := parseObject("header", text)
+	if err != nil {
+		return h, err
+	}
+	seen := map[string]bool{}
+	for _, m := range v.Members {
+		field := map[string]*string{"alg": &h.alg, "typ": &h.typ, "kid": &h.kid}[m.Name]
+		if field == nil {
+			return h, Malformed("its header has a member %.40q", m.Name)
+		}
+		if m.Value.Kind != String {
+			return h, Malformed("the header's %s is %s", m.Name, m.Value.Kind)
+		}
+		*field = m.Value.Text
+		seen[m.Name] = true
+	}
+	h.hasKid = seen["kid"]
+	a := algorithmNamed(h.alg)
+	switch {
+	case !seen["alg"]:
+		return h, Malformed("its header has no alg")
+	case !seen["typ"] && form.Type != "":
+		return h, Malformed("its header has no typ")
+	case form.AnyKeyID:
+		return h, nil
+	case h.hasKid && !validKeyID(h.kid):
+		return h, Malformed("its kid is not 1 to 64 letters, digits, - and _")
+	case a != nil && h.hasKid == (a.family == familySecret):
+		return h, Malformed("a kid goes with every algorithm but an HMAC, and only then")
+	}
+	return h, nil
+}
+
+// validKeyID tells whether s can be the `kid` of a token: [A-Za-z0-9_-]{1,64}.
+func validKeyID(s string) bool {
+	outside := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '_')
+	}
+	return 1 <= len(s) && len(s) <= 64 && !strings.ContainsFunc(s, outside)
+}
+
+// find returns the key that a header names, if the header's algorithm is the
+// key's.
+func (keys *VerifyingKeys) find(h header) (verifyingKey, error) {
+	a := algorithmNamed(h.alg)
+	unsupported := refuse(ErrUnsupportedAlgorithm, "%.40q does not go with the verifier's keys", h.alg)
+	if a == nil || (a.family == familySecret) != (keys.secret != nil) {
+		return verifyingKey{}, unsupported
+	}
+	key := keys.secret
+	if key == nil {
+		k, ok := keys.byID[h.kid]
+		if !ok {
+			known := slices.Sorted(maps.Keys(keys.byID))
+			return verifyingKey{}, refuse(ErrUnknownKey, "its kid is %.100q, and the verifier has %.300q", h.kid, known)
+		}
+		key = &k
+	}
+	if key.algorithm != a {
+		return verifyingKey{}, unsupported
+	}
+	return *key, nil
+}
+
+func parseClaims(form Form, text string) (*Token, error) {
+	t := &Token{form: form}
+	if form.Claims == nil {
+		return t, nil
+	}
+	v, err := parseObject("claims", text)
+	if err != nil {
+		return nil, err
+	}
+	t.Claims = v
+	for _, m := range v.Members {
+		if !slices.Contains(form.Claims, m.Name) {
+			return nil, Malformed("it has a claim %.40q", m.Name)
+		}
+		if err := t.set(m.Name, m.Value); err != nil {
+			return nil, Malformed("its claim %s %v", m.Name, err)
+		}
+	}
+	for _, name := range form.Claims {
+		if _, ok := v.Get(name); !ok {
+			return nil, Malformed("it has no claim %s", name)
+		}
+	}
+	return t, nil
+}
+
+// set sets the field of a registered claim (RFC 7519 section 4.1).
+func (t *Token) set(name string, v Value) (err error) {
+	switch name {
+	case "iss":
+		t.Issuer, err = text(v)
+	case "aud":
+		t.Audience, err = text(v)
+	case "sub":
+		t.Subject, err = text(v)
+	case "jti":
+		t.ID, err = text(v)
+	case "iat":
+		t.IssuedAt, err = v.Int()
+	case "nbf":
+		t.NotBefore, err = v.Int()
+	case "exp":
+		t.Expires, err = v.Int()
+	}
+	return err
+}
+
+func text(v Value) (string, error) {
+	if v.Kind != String {
+		return "", fmt.Errorf("is %s where a string is expected", v.Kind)
+	}
+	return v.Text, nil
+}
+
+func parseObject(what, text string) (Value, error) {
+	v, err := ParseJSON(text)
+	switch {
+	case err != nil:
+		return Value{}, Malformed("its %s: %v", what, err)
+	case v.Kind != Object:
+		return Value{}, Malformed("its %s is %s where an object is expected", what, v.Kind)
+	case v.hasNull():
+		return Value{}, Malformed("its %s has a null", what)
+	}
+	return v, nil
+}
+
+// CheckTimes checks the time claims that the token's form lists, with [Leeway]:
+// that the token is valid now and was not made to be valid for longer than
+// maxLifetime, where that is not zero. The errors wrap [ErrExpired],
+// [ErrNotYetValid] or [ErrLifetimeTooLong].
+func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
+	has := func(name string) bool { return slices.Contains(t.form.Claims, name) }
+	leeway := int64(Leeway / time.Second)
+	seconds := now.Unix()
+	var errs []error
+	if has("exp") && seconds-leeway >= t.Expires {
+		errs = append(errs, refuse(ErrExpired, "it was valid until %s and now it is %s", date(t.Expires), date(seconds)))
+	}
+	for _, c := range []struct {
+		name string
+		from int64
+	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
+		if has(c.name) && seconds+leeway < c.from {
+			errs = append(errs, refuse(ErrNotYetValid, "its %s is %s and now it is %s", c.name, date(c.from), date(seconds)))
+			break
+		}
+	}
+	// Unsigned, the difference cannot overflow.
+	if has("exp") && has("iat") && maxLifetime > 0 && t.Expires > t.IssuedAt &&
+		uint64(t.Expires)-uint64(t.IssuedAt) > uint64(maxLifetime/time.Second) {
+		errs = append(errs, refuse(ErrLifetimeTooLong, "it was made to be valid for more than %s", maxLifetime))
+	}
+	return errs
+}
+
+func date(seconds int64) string {
+	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
+}

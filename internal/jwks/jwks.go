@@ -1,0 +1,64 @@
+// Package jwks gets sets of public keys (RFC 7517 section 5) from https URLs.
+package jwks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	maxSize      = 1 << 20
+	maxRedirects = 3
+)
+
+// Timeout is how long one call of [Fetch] may take in all.
+const Timeout = 10 * time.Second
+
+// Fetch gets the text at an https URL once, at most 1 MiB within [Timeout]. It
+// follows a redirect only to the same host, so that whoever controls a path of
+// it cannot name another one as the authority.
+func Fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return nil, errors.New("the address of the key set is not an https URL")
+	}
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Accept", "application/jwk-set+json, application/json")
+	sameHost := *client
+	sameHost.CheckRedirect = func(r *http.Request, via []*http.Request) error {
+		switch {
+		case len(via) > maxRedirects:
+			return fmt.Errorf("more than %d redirects", maxRedirects)
+		case r.URL.Scheme != "https" || !strings.EqualFold(r.URL.Host, u.Host):
+			return fmt.Errorf("a redirect to another host, %.100q", r.URL.Host)
+		}
+		return nil
+	}
+	response, err := sameHost.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %d", u.Host, response.StatusCode)
+	}
+	text, err := io.ReadAll(io.LimitReader(response.Body, maxSize+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(text) > maxSize:
+		return nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, maxSize)
+	}
+	return text, nil
+}

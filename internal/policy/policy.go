@@ -1,0 +1,354 @@
+// Package policy decides whether a token lets the run at hand go on.
+//
+// [Verify] checks in this order, and the first that fails ends it: missing,
+// malformed (form and header), wrong type, unsupported algorithm, unknown key,
+// bad signature, malformed (claims and spec). After that every field that the
+// spec has is compared with the run, and all that fails is reported.
+//
+// Repository, owner, actor, environment and audience are compared without
+// regard to ASCII case, all else byte by byte. A field for which the run has no
+// fact fails. Ids are compared where both sides know them.
+package policy
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// DefaultRequire are the fields that a spec has to have.
+var DefaultRequire = []string{"repository", "actor", "sha"}
+
+// A Policy says what a token has to meet.
+type Policy struct {
+	Issuer   string   // what `iss` has to be; empty: anything
+	Audience string   // what `aud` has to be; empty: the URL of the run's repository
+	Require  []string // fields that the spec has to have
+
+	// Expect supplies facts that the run does not tell, by the names of fields.
+	Expect Expect
+
+	TokenInput          string   // the input that carries the token, which no spec can hold
+	AllowUnsignedInputs []string // inputs that may have a value although the spec has none
+	Dispatchers         []string // accounts that may start a run for the signed actor
+	AllowRerun          bool
+
+	WarnMissing bool // let a run without a token pass, with a warning
+	WarnInvalid bool // let a run with a token that fails pass, with a warning
+}
+
+// Verify decides about a token for a run. The spec is nil unless the report is
+// OK.
+func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Policy, now time.Time) (*report.Report, *runspec.Spec) {
+	v := &verdict{}
+	if strings.TrimSpace(token) == "" {
+		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
+		return v.report(nil, p.WarnMissing)
+	}
+	v.pass(report.MissingToken, "there is a token")
+	t, spec, err := Open(token, keys)
+	if err != nil {
+		v.refuse(err)
+		return v.report(nil, p.WarnInvalid)
+	}
+	v.pass(report.BadSignature, "the signature is that of a trusted key")
+	v.times(t.CheckTimes(now, runspec.MaxLifetime))
+	facts := p.Expect.facts(run)
+	v.parties(t, facts, run, p)
+	v.compare(spec, facts, run, p)
+	return v.report(spec, p.WarnInvalid)
+}
+
+// Open returns what a token for a run and its spec say, if form and signature
+// hold. Whether they fit the run at hand is not checked.
+func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, error) {
+	t, err := jose.Verify(runspec.Token, keys, trimLineEnd(token))
+	if err != nil {
+		return nil, nil, err
+	}
+	claim, _ := t.Claims.Get("spec")
+	spec, err := runspec.Parse(claim)
+	if err != nil {
+		return nil, nil, jose.Malformed("%v", err)
+	}
+	if t.Subject != spec.Subject() {
+		return nil, nil, jose.Malformed("its sub is %.200q and its spec says %.200q", t.Subject, spec.Subject())
+	}
+	if t.ID == "" {
+		return nil, nil, jose.Malformed("its jti is empty")
+	}
+	return t, spec, nil
+}
+
+// trimLineEnd drops the one line end that a file or a command's output ends with.
+func trimLineEnd(s string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
+}
+
+// ruleOf are the rules that the outcomes of package jose are about.
+var ruleOf = map[error]string{
+	jose.ErrMalformed:            report.MalformedToken,
+	jose.ErrWrongType:            report.WrongType,
+	jose.ErrUnsupportedAlgorithm: report.UnsupportedAlgorithm,
+	jose.ErrUnknownKey:           report.UnknownKey,
+	jose.ErrBadSignature:         report.BadSignature,
+	jose.ErrExpired:              report.Expired,
+	jose.ErrNotYetValid:          report.NotYetValid,
+	jose.ErrLifetimeTooLong:      report.LifetimeTooLong,
+}
+
+// A verdict collects findings.
+type verdict struct {
+	findings []report.Finding
+}
+
+func (v *verdict) pass(rule, message string) {
+	v.findings = append(v.findings, report.Finding{Rule: rule, Status: report.Pass, Message: message})
+}
+
+func (v *verdict) fail(rule, message string) {
+	v.findings = append(v.findings, report.Finding{Rule: rule, Status: report.Fail, Message: message})
+}
+
+// refuse records an error of package jose.
+func (v *verdict) refuse(err error) {
+	var refusal *jose.Error
+	if !errors.As(err, &refusal) {
+		refusal = &jose.Error{Outcome: jose.ErrMalformed, Reason: err.Error()}
+	}
+	v.fail(ruleOf[refusal.Outcome], refusal.Reason)
+}
+
+// settle records a rule that was checked piece by piece: each failure, or that
+// it holds.
+func (v *verdict) settle(rule string, failures []string, holds string) {
+	for _, f := range failures {
+		v.fail(rule, f)
+	}
+	if len(failures) == 0 {
+		v.pass(rule, holds)
+	}
+}
+
+// report ends a verdict.
+func (v *verdict) report(spec *runspec.Spec, warn bool) (*report.Report, *runspec.Spec) {
+	var canonical json.RawMessage
+	if spec != nil {
+		var err error
+		if canonical, err = spec.Canonical(); err != nil {
+			v.fail(report.MalformedToken, err.Error())
+		}
+	}
+	if warn {
+		for i := range v.findings {
+			if v.findings[i].Status == report.Fail {
+				v.findings[i].Status = report.Warn
+			}
+		}
+	}
+	r := report.New(v.findings, canonical)
+	if !r.OK {
+		return r, nil
+	}
+	return r, spec
+}
+
+// times records what is wrong with a token's times, or that nothing is.
+func (v *verdict) times(errs []error) {
+	for _, err := range errs {
+		v.refuse(err)
+	}
+	for outcome, holds := range map[error]string{
+		jose.ErrExpired:         "the token has not expired",
+		jose.ErrNotYetValid:     "the token is valid already",
+		jose.ErrLifetimeTooLong: "the token was made for a short time",
+	} {
+		if !errors.Is(errors.Join(errs...), outcome) {
+			v.pass(ruleOf[outcome], holds)
+		}
+	}
+}
+
+// parties checks who signed for whom.
+func (v *verdict) parties(t *jose.Token, facts *runspec.Spec, run runspec.Context, p Policy) {
+	if p.Issuer != "" {
+		if t.Issuer == p.Issuer {
+			v.pass(report.WrongIssuer, "the issuer is the expected one")
+		} else {
+			v.fail(report.WrongIssuer, fmt.Sprintf("the token comes from %.200q and %q is expected", t.Issuer, p.Issuer))
+		}
+	}
+	audience := p.Audience
+	if audience == "" {
+		audience = run.RepositoryURL(facts.Repository)
+	}
+	if runspec.SameName(t.Audience, audience) {
+		v.pass(report.WrongAudience, "the token is for this repository")
+	} else {
+		v.fail(report.WrongAudience, fmt.Sprintf("the token is for %.200q and this is %q", t.Audience, audience))
+	}
+}
+
+// fieldRules are the rules that compare fields of one text.
+var fieldRules = []struct {
+	rule   string
+	noun   string
+	fields []string
+}{
+	{report.WrongRepository, "repository", []string{"repository", "repository_id", "repository_owner_id"}},
+	{report.WrongActor, "actor", []string{"actor", "actor_id"}},
+	{report.WrongCommit, "commit", []string{"sha"}},
+	{report.WrongRef, "ref", []string{"ref"}},
+	{report.WrongWorkflow, "workflow", []string{"workflow"}},
+	{report.WrongEvent, "event", []string{"event"}},
+	{report.WrongEnvironment, "environment", []string{"environment"}},
+	{report.WrongStack, "stack", []string{"stack"}},
+}
+
+// compare compares the fields of a spec with the facts of the run.
+func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Policy) {
+	v.bound(spec, p)
+	for _, r := range fieldRules {
+		if r.rule == report.WrongActor && isDispatcher(facts.Actor, p) {
+			v.pass(r.rule, "a dispatcher acts for the signed actor")
+			continue
+		}
+		v.field(r.rule, r.noun, r.fields, spec, facts, p.Expect.only(run))
+	}
+	if run.IsKnown() {
+		v.triggeringActor(spec, run, p)
+		v.rerun(spec, run, p)
+	}
+	if run.IsKnown() || p.Expect.Names("inputs") {
+		v.inputs(spec, p.Expect.inputs(run), p)
+	}
+	if p.Expect.Names("commands") && spec.Commands != nil {
+		if slices.Equal(spec.Commands, p.Expect.spec.Commands) {
+			v.pass(report.WrongCommands, "the commands are the signed ones")
+		} else {
+			v.fail(report.WrongCommands, fmt.Sprintf("the signed commands are %.300q and %.300q are expected", spec.Commands, p.Expect.spec.Commands))
+		}
+	}
+}
+
+// field compares the fields of one rule; with only, none but those.
+func (v *verdict) field(rule, noun string, names []string, spec, facts *runspec.Spec, only []string) {
+	var failures []string
+	compared := false
+	for _, name := range names {
+		f, _ := runspec.FieldNamed(name)
+		signed, fact := *f.Of(spec), *f.Of(facts)
+		switch {
+		case signed == "" || only != nil && !slices.Contains(only, name):
+			continue
+		case fact == "" && isID(name):
+			continue
+		case fact == "":
+			failures = append(failures, fmt.Sprintf("the signed %s is %.200q and the run does not tell its own; --expect supplies what it does not", name, signed))
+		case !sameValue(name, signed, fact):
+			failures = append(failures, fmt.Sprintf("the signed %s is %.200q and this run has %.200q", name, signed, fact))
+		}
+		compared = true
+	}
+	if compared {
+		v.settle(rule, failures, "the "+noun+" is the signed one")
+	}
+}
+
+// sameValue compares two values of a field.
+func sameValue(name, a, b string) bool {
+	switch name {
+	case "repository", "actor", "environment":
+		return runspec.SameName(a, b)
+	}
+	return a == b
+}
+
+func isID(name string) bool { return strings.HasSuffix(name, "_id") }
+
+// bound checks that the spec has what is required of it, and what somebody
+// expects of it: a token that says nothing of a stack is not one for that stack.
+func (v *verdict) bound(spec *runspec.Spec, p Policy) {
+	required := slices.Clone(p.Require)
+	for _, name := range p.Expect.named {
+		// An id is compared only where both sides know it, and no inputs are
+		// the same as an empty set of them.
+		if !isID(name) && name != "inputs" && !slices.Contains(required, name) {
+			required = append(required, name)
+		}
+	}
+	var failures []string
+	for _, name := range required {
+		if !spec.Has(name) {
+			failures = append(failures, fmt.Sprintf("the spec does not say the %s, so the token would hold for any", name))
+		}
+	}
+	v.settle(report.Unbound, failures, "the spec says all that it has to")
+}
+
+func isDispatcher(name string, p Policy) bool {
+	return slices.ContainsFunc(p.Dispatchers, func(d string) bool { return runspec.SameName(d, name) })
+}
+
+func (v *verdict) triggeringActor(spec *runspec.Spec, run runspec.Context, p Policy) {
+	switch {
+	case spec.Actor == "" || run.TriggeringActor == "":
+	case runspec.SameName(spec.Actor, run.TriggeringActor):
+		v.pass(report.WrongTriggeringActor, "the signed actor triggered this attempt")
+	case isDispatcher(run.TriggeringActor, p):
+		v.pass(report.WrongTriggeringActor, "a dispatcher triggered this attempt for the signed actor")
+	default:
+		v.fail(report.WrongTriggeringActor, fmt.Sprintf("the signed actor is %.200q and this attempt was triggered by %.200q", spec.Actor, run.TriggeringActor))
+	}
+}
+
+func (v *verdict) rerun(spec *runspec.Spec, run runspec.Context, p Policy) {
+	switch {
+	case run.RunAttempt == 1:
+		v.pass(report.Rerun, "this is the first attempt of the run")
+	case p.AllowRerun:
+		v.pass(report.Rerun, "further attempts are allowed")
+	case spec.SignedIn(run):
+		v.pass(report.Rerun, "the token was signed in this very attempt of the run")
+	case run.RunAttempt == 0:
+		v.fail(report.Rerun, "the run does not tell which attempt this is, so it may be a later one")
+	default:
+		v.fail(report.Rerun, fmt.Sprintf("this is attempt %d of the run, and the token was for the first; sign again, or --allow-rerun", run.RunAttempt))
+	}
+}
+
+// inputs compares the inputs of a dispatch. A signature that leaves inputs open
+// would let whoever holds it choose them.
+func (v *verdict) inputs(spec *runspec.Spec, actual runspec.Inputs, p Policy) {
+	if !actual.Known {
+		v.fail(report.WrongInputs, "the inputs of this run are not known, for its event payload is missing")
+		return
+	}
+	names := slices.Concat(slices.Collect(maps.Keys(spec.Inputs)), slices.Collect(maps.Keys(actual.Text)), actual.Other)
+	slices.Sort(names)
+	var failures []string
+	for _, name := range slices.Compact(names) {
+		signed, has := spec.Inputs[name], actual.Text[name]
+		other := slices.Contains(actual.Other, name)
+		switch {
+		case name == p.TokenInput && signed == "":
+		case !other && signed == has:
+		case signed == "" && slices.Contains(p.AllowUnsignedInputs, name):
+		case signed == "":
+			failures = append(failures, fmt.Sprintf("the input %.100q has a value in this run and none is signed", name))
+		case has == "" && !other:
+			failures = append(failures, fmt.Sprintf("the input %.100q is signed and has no value in this run", name))
+		default:
+			failures = append(failures, fmt.Sprintf("the input %.100q has another value than the signed one", name))
+		}
+	}
+	v.settle(report.WrongInputs, failures, "the inputs are the signed ones")
+}

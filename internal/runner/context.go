@@ -1,0 +1,112 @@
+// Package runner owns what is particular to GitHub's Actions runtime: the
+// workflow context in variables and the event payload, the inputs of an action,
+// its outputs and summary, and workflow commands in the log.
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// Getenv returns the value of an environment variable, empty if it is not set.
+type Getenv func(name string) string
+
+// InAction tells whether the process runs as the step of the Action, which sets
+// INPUT_MODE itself.
+func InAction(getenv Getenv) bool { return getenv("INPUT_MODE") != "" }
+
+// OnRunner tells whether the log is that of a workflow run.
+func OnRunner(getenv Getenv) bool { return getenv("GITHUB_ACTIONS") == "true" }
+
+// ReadContext reads the workflow context. Its variables are documented under
+// "Default environment variables" in GitHub's "Variables reference". What is
+// not set is left empty. An error wraps [ErrUnreadable] where the event payload
+// could not be read.
+func ReadContext(getenv Getenv) (runspec.Context, error) {
+	c := runspec.Context{
+		ServerURL:         strings.TrimSuffix(getenv("GITHUB_SERVER_URL"), "/"),
+		Repository:        getenv("GITHUB_REPOSITORY"),
+		RepositoryID:      getenv("GITHUB_REPOSITORY_ID"),
+		RepositoryOwnerID: getenv("GITHUB_REPOSITORY_OWNER_ID"),
+		Ref:               getenv("GITHUB_REF"),
+		SHA:               getenv("GITHUB_SHA"),
+		WorkflowRef:       getenv("GITHUB_WORKFLOW_REF"),
+		Event:             getenv("GITHUB_EVENT_NAME"),
+		Actor:             getenv("GITHUB_ACTOR"),
+		ActorID:           getenv("GITHUB_ACTOR_ID"),
+		TriggeringActor:   getenv("GITHUB_TRIGGERING_ACTOR"),
+		RunID:             getenv("GITHUB_RUN_ID"),
+	}
+	if s := getenv("GITHUB_RUN_ATTEMPT"); s != "" {
+		n, err := strconv.Atoi(s)
+		if err != nil || n < 1 || n > math.MaxInt32 {
+			return c, fmt.Errorf("GITHUB_RUN_ATTEMPT is %.40q and should be a number from 1", s)
+		}
+		c.RunAttempt = n
+	}
+	var err error
+	c.Inputs, err = readInputs(c.Event, getenv("GITHUB_EVENT_PATH"))
+	return c, err
+}
+
+// ErrUnreadable is wrapped by an error about a file that is named and cannot be
+// read.
+var ErrUnreadable = errors.New("cannot be read")
+
+// inputsMember are the events that have inputs, and where their payload has
+// them (GitHub's "Webhook events and payloads").
+var inputsMember = map[string]string{
+	"workflow_dispatch":   "inputs",
+	"repository_dispatch": "client_payload",
+}
+
+// readInputs reads the inputs of a run from its event payload. Where no payload
+// is named the inputs of a dispatch are not known; other events have none.
+func readInputs(event, path string) (runspec.Inputs, error) {
+	member, dispatched := inputsMember[event]
+	if !dispatched {
+		return runspec.Inputs{Known: true}, nil
+	}
+	if path == "" {
+		return runspec.Inputs{}, nil
+	}
+	payload, err := os.ReadFile(path)
+	if err != nil {
+		var cause *fs.PathError
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return runspec.Inputs{}, fmt.Errorf("the event payload in GITHUB_EVENT_PATH %w: %w", ErrUnreadable, err)
+	}
+	in, err := parseInputs(member, string(payload))
+	if err != nil {
+		return runspec.Inputs{}, fmt.Errorf("the event payload in GITHUB_EVENT_PATH: %w", err)
+	}
+	return in, nil
+}
+
+// parseInputs returns the inputs in an event payload. An absent member stands
+// for no inputs.
+func parseInputs(member, payload string) (runspec.Inputs, error) {
+	v, err := jose.ParseJSON(payload)
+	if err != nil {
+		return runspec.Inputs{}, err
+	}
+	if v.Kind != jose.Object {
+		return runspec.Inputs{}, fmt.Errorf("it is %s where an object is expected", v.Kind)
+	}
+	inputs, _ := v.Get(member)
+	in, err := runspec.ParseInputs(inputs)
+	if err != nil {
+		return runspec.Inputs{}, fmt.Errorf("%s %w", member, err)
+	}
+	return in, nil
+}
