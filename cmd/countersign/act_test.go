@@ -1,0 +1,195 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A workflowRun is what act (https://github.com/nektos/act) says of a run.
+type workflowRun struct {
+	exitCode int
+	events   []actEvent
+}
+
+// An actEvent is a line of `act --json`.
+type actEvent struct {
+	JobID      string   `json:"jobID"`
+	JobResult  string   `json:"jobResult"`
+	Stage      string   `json:"stage"`
+	Step       string   `json:"step"`
+	StepID     []string `json:"stepID"`
+	StepResult string   `json:"stepResult"`
+	Command    string   `json:"command"` // of a workflow command, such as set-output
+	Name       string   `json:"name"`
+	Arg        string   `json:"arg"`
+	Content    string   `json:"content"` // of a summary
+	Message    string   `json:"msg"`
+}
+
+// output returns an output of the step with that id, and whether it was set.
+func (r workflowRun) output(step, name string) (value string, ok bool) {
+	for _, e := range r.events {
+		if e.Command == "set-output" && e.Name == name && slices.Equal(e.StepID, []string{step}) {
+			value, ok = e.Arg, true
+		}
+	}
+	return value, ok
+}
+
+// result returns the result of a step by its name, or "" if it did not run.
+func (r workflowRun) result(step string) (result string) {
+	for _, e := range r.events {
+		if e.Stage == "Main" && e.Step == step && len(e.StepID) == 1 && e.StepResult != "" {
+			result = e.StepResult
+		}
+	}
+	return result
+}
+
+// log returns what a step printed.
+func (r workflowRun) log() string {
+	var b strings.Builder
+	for _, e := range r.events {
+		b.WriteString(strings.TrimRight(e.Message, "\n") + "\n")
+	}
+	return b.String()
+}
+
+// summary returns the summaries of all steps.
+func (r workflowRun) summary() string {
+	var b strings.Builder
+	for _, e := range r.events {
+		if e.Command == "summary" && len(e.StepID) == 1 {
+			b.WriteString(e.Content)
+		}
+	}
+	return b.String()
+}
+
+// A runnerHost is a folder for act's caches and the tools that it runs with.
+type runnerHost struct {
+	act, cache, config, goCache string
+}
+
+// tool returns the path of a program that scripts/test installs. Where that
+// script runs the tests the program has to be there.
+func tool(t *testing.T, name string) string {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	if err == nil {
+		return path
+	}
+	if os.Getenv("COUNTERSIGN_TEST_TOOLS") != "" {
+		t.Fatalf("%s is not on PATH", name)
+	}
+	t.Skipf("%s is not on PATH; scripts/test installs it", name)
+	return ""
+}
+
+func newRunnerHost(t *testing.T) runnerHost {
+	t.Helper()
+	h := runnerHost{act: tool(t, "act"), cache: t.TempDir(), config: t.TempDir()}
+	if err := os.MkdirAll(filepath.Join(h.config, "act"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// Without its own settings act would ask for some.
+	if err := os.WriteFile(filepath.Join(h.config, "act", "actrc"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h.goCache = strings.TrimSpace(command(t, ".", "go", "env", "GOCACHE"))
+	return h
+}
+
+// run runs the workflows of a repository for an event, on this machine.
+func (h runnerHost) run(t *testing.T, repository, event string, args ...string) workflowRun {
+	t.Helper()
+	args = append([]string{
+		event, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--json",
+		"--local-repository", "countersign-ci/countersign@v1=" + projectRoot(t),
+		"--env", "GOCACHE=" + h.goCache, "--env", "GITHUB_REPOSITORY=acme/widgets",
+	}, args...)
+	c := exec.Command(h.act, args...)
+	c.Dir = repository
+	c.Env = append(os.Environ(), "XDG_CACHE_HOME="+h.cache, "XDG_CONFIG_HOME="+h.config)
+	// The variables of a workflow that runs these tests are not those of the run.
+	c.Env = slices.DeleteFunc(c.Env, func(s string) bool { return strings.HasPrefix(s, "GITHUB_") })
+	output, err := c.CombinedOutput()
+	r := workflowRun{}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		r.exitCode = exit.ExitCode()
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(output))
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var e actEvent
+		if json.Unmarshal(lines.Bytes(), &e) == nil {
+			r.events = append(r.events, e)
+		}
+	}
+	if len(r.events) == 0 {
+		t.Fatalf("act said nothing that is JSON: %s", output)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("act %s ended with %d:\n%s", strings.Join(args, " "), r.exitCode, r.log())
+		}
+	})
+	return r
+}
+
+// projectRoot returns the root of this project.
+func projectRoot(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.Abs(filepath.Join("..", ".."))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return root
+}
+
+// repositoryWith makes a git repository with one workflow of this project in it
+// and returns its folder and its commit.
+func repositoryWith(t *testing.T, workflow ...string) (folder, sha string) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(append([]string{projectRoot(t)}, workflow...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder = t.TempDir()
+	workflows := filepath.Join(folder, ".github", "workflows")
+	if err := os.MkdirAll(workflows, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(workflows, workflow[len(workflow)-1]), text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	command(t, folder, "git", "init", "-q", "-b", "main")
+	command(t, folder, "git", "add", ".")
+	command(t, folder, "git", "-c", "user.name=test", "-c", "user.email=test@example.com", "commit", "-q", "-m", "a workflow")
+	return folder, strings.TrimSpace(command(t, folder, "git", "rev-parse", "HEAD"))
+}
+
+// command runs a program and returns its standard output.
+func command(t *testing.T, folder, name string, args ...string) string {
+	t.Helper()
+	c := exec.Command(name, args...)
+	c.Dir = folder
+	var stderr bytes.Buffer
+	c.Stderr = &stderr
+	output, err := c.Output()
+	if err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
+	}
+	return string(output)
+}
