@@ -158,11 +158,14 @@ func projectRoot(t *testing.T) string {
 	return root
 }
 
-// repositoryWith makes a git repository with one workflow of this project in it
-// and returns its folder and its commit.
-func repositoryWith(t *testing.T, workflow ...string) (folder, sha string) {
+// repositoryWith makes a git repository with one workflow in it, a file of this
+// project or an absolute path, and returns its folder and its commit.
+func repositoryWith(t *testing.T, workflow string) (folder, sha string) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(append([]string{projectRoot(t)}, workflow...)...))
+	if !filepath.IsAbs(workflow) {
+		workflow = filepath.Join(projectRoot(t), workflow)
+	}
+	text, err := os.ReadFile(workflow)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +174,7 @@ func repositoryWith(t *testing.T, workflow ...string) (folder, sha string) {
 	if err := os.MkdirAll(workflows, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(workflows, workflow[len(workflow)-1]), text, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(workflows, filepath.Base(workflow)), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	command(t, folder, "git", "init", "-q", "-b", "main")

@@ -57,7 +57,7 @@ func TestAction(t *testing.T) {
 // the same run.
 func testSignedRun(t *testing.T, host runnerHost) {
 	private, public := newKeys(t)
-	repository, sha := repositoryWith(t, ".github", "workflows", "signed-run.yml")
+	repository, sha := repositoryWith(t, ".github/workflows/signed-run.yml")
 	r := host.run(t, repository, "workflow_dispatch", "--actor", "alice", "--input", "reason=weekly",
 		"-s", "COUNTERSIGN_KEY="+private, "--var", "COUNTERSIGN_PUBLIC_KEY="+public)
 	if r.exitCode != 0 {
@@ -103,7 +103,7 @@ func testSignedRun(t *testing.T, host runnerHost) {
 // testDispatch runs a workflow whose token comes from elsewhere.
 func testDispatch(t *testing.T, host runnerHost) {
 	private, public := newKeys(t)
-	repository, sha := repositoryWith(t, "testdata", "workflows", "deploy.yml")
+	repository, sha := repositoryWith(t, "testdata/workflows/deploy.yml")
 	token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
 		"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--ref", "refs/heads/main",
 		"--sha", sha, "--event", "workflow_dispatch", "--actor", "alice", "--inputs", `{"reason":"weekly"}`,

@@ -1,0 +1,173 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// A codeBlock is a fenced block of a Markdown file.
+type codeBlock struct {
+	language, text string
+}
+
+// readREADME returns the README and its code blocks.
+func readREADME(t *testing.T) (text string, blocks []codeBlock) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(projectRoot(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$").FindAllStringSubmatch(string(raw), -1) {
+		blocks = append(blocks, codeBlock{m[1], m[2]})
+	}
+	return string(raw), blocks
+}
+
+// blocksIn returns the blocks of a language, of which there has to be one.
+func blocksIn(t *testing.T, language string) (texts []string) {
+	t.Helper()
+	_, blocks := readREADME(t)
+	for _, b := range blocks {
+		if b.language == language {
+			texts = append(texts, b.text)
+		}
+	}
+	if len(texts) == 0 {
+		t.Fatalf("the README has no %s", language)
+	}
+	return texts
+}
+
+// TestREADMEShell runs the shell examples, one after the other in a repository.
+func TestREADMEShell(t *testing.T) {
+	folder, _ := repositoryWith(t, "testdata/workflows/deploy.yml")
+	program := filepath.Join(t.TempDir(), "countersign")
+	command(t, ".", "go", "build", "-o", program, ".")
+	for _, text := range blocksIn(t, "sh") {
+		c := exec.Command("bash", "-euc", text)
+		c.Dir = folder
+		c.Env = []string{"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH")}
+		if output, err := c.CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s\n%s", err, text, output)
+		}
+	}
+	token, err := os.ReadFile(filepath.Join(folder, "run.jwt"))
+	if err != nil || strings.Count(string(token), ".") != 2 {
+		t.Errorf("the examples did not sign a token: %q %v", token, err)
+	}
+}
+
+// TestREADMECommands checks that the commands of a console are there to be run.
+func TestREADMECommands(t *testing.T) {
+	for _, text := range blocksIn(t, "console") {
+		for line := range strings.Lines(text) {
+			name, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+			if !ok {
+				t.Fatalf("no command: %q", line)
+			}
+			info, err := os.Stat(filepath.Join(projectRoot(t), name))
+			if err != nil || info.Mode()&0o111 == 0 {
+				t.Errorf("%s cannot be run: %v", name, err)
+			}
+		}
+	}
+}
+
+// TestREADMEWorkflow lints the workflow to copy and runs it: with a token it
+// runs the signed command, and without one nothing.
+func TestREADMEWorkflow(t *testing.T) {
+	host := newRunnerHost(t)
+	actionlint := tool(t, "actionlint")
+	private, public := newKeys(t)
+	for _, text := range blocksIn(t, "yaml") {
+		file := filepath.Join(t.TempDir(), "deploy.yml")
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		command(t, ".", actionlint, file)
+		repository, sha := repositoryWith(t, file)
+		token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
+			"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
+			"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
+		args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
+		r := host.run(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
+		if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
+			t.Errorf("with a token the workflow ended with %d", r.exitCode)
+		}
+		r = host.run(t, repository, "workflow_dispatch", args...)
+		if r.exitCode != 1 || !strings.Contains(r.log(), "missing-token") || strings.Contains(r.log(), "Main actions/checkout") {
+			t.Errorf("without a token the workflow ended with %d, want 1", r.exitCode)
+		}
+	}
+}
+
+// TestREADMETables compares the tables of inputs, outputs and rules with what
+// they are about.
+func TestREADMETables(t *testing.T) {
+	text, _ := readREADME(t)
+	root := projectRoot(t)
+	raw, err := os.ReadFile(filepath.Join(root, "action.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var action struct{ Inputs, Outputs yaml.Node }
+	if err := yaml.Unmarshal(raw, &action); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{
+		"inputs":  describe(t, "input", action.Inputs),
+		"outputs": describe(t, "output", action.Outputs),
+	} {
+		_, rest, _ := strings.Cut(text, "<!-- "+name+" -->\n")
+		got, _, _ := strings.Cut(rest, "<!-- /"+name+" -->\n")
+		if got != want {
+			t.Errorf("the README's table of %s should be:\n%s", name, want)
+		}
+	}
+}
+
+// describe returns a table of names and descriptions in the order of the file.
+func describe(t *testing.T, what string, mapping yaml.Node) string {
+	t.Helper()
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n| %s | |\n| --- | --- |\n", what)
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		var entry struct{ Description string }
+		if err := mapping.Content[i+1].Decode(&entry); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "| `%s` | %s |\n", mapping.Content[i].Value, entry.Description)
+	}
+	return b.String() + "\n"
+}
+
+// TestREADMELinks checks that every link inside the project leads to a file.
+func TestREADMELinks(t *testing.T) {
+	root := projectRoot(t)
+	links := 0
+	for _, name := range []string{"README.md", "CHANGELOG.md", ".github/SECURITY.md", ".github/CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			if strings.HasPrefix(m[1], "https://") {
+				continue
+			}
+			links++
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", name, m[1], err)
+			}
+		}
+	}
+	if links == 0 {
+		t.Error("no links were found")
+	}
+}
