@@ -44,8 +44,8 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if want == 0 {
 		return
 	}
-	if !strings.Contains(stderr, "error: ") {
-		ts.Fatalf("no `error:` in: %s", stderr)
+	if !strings.Contains(stderr, "error: ") || !strings.Contains(stderr, "hint: ") {
+		ts.Fatalf("no `error:` or `hint:` in: %s", stderr)
 	}
 	if !report && stdout != "" {
 		ts.Fatalf("standard output has: %s", stdout)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
@@ -100,13 +99,8 @@ func TestActionOutputs(t *testing.T) {
 	file := func(name string) string { return filepath.Join(folder, name) }
 	run := func(env map[string]string, args ...string) {
 		t.Helper()
-		var stderr bytes.Buffer
-		code := Main(args, Env{
-			Stdin: strings.NewReader(""), Stdout: &bytes.Buffer{}, Stderr: &stderr,
-			Getenv: func(name string) string { return env[name] }, Now: time.Now, HTTP: http.DefaultClient,
-		})
-		if code != 0 {
-			t.Fatalf("%v ended with %d: %s", args, code, stderr.String())
+		if code, _, stderr := (program{env, http.DefaultClient}).run(args...); code != exitOK {
+			t.Fatalf("%v ended with %d: %s", args, code, stderr)
 		}
 	}
 	run(nil, "keygen", "--private", file("key"), "--public", file("pub"))

@@ -140,17 +140,9 @@ func (a *app) end(err error) int {
 	if exit.err == nil {
 		return exit.code
 	}
-	if exit.hint == "" {
-		var hinted interface{ Hint() string }
-		if errors.As(err, &hinted) {
-			exit = &exitError{exit.code, exit.err, hinted.Hint()}
-		}
-	}
 	message := exit.err.Error()
 	a.say("error", message)
-	if exit.hint != "" {
-		a.say("hint", exit.hint)
-	}
+	a.say("hint", hintFor(exit))
 	if runner.OnRunner(a.Getenv) {
 		// A log that cannot be written changes nothing about the refusal.
 		_ = runner.AnnotateError(a.Stderr, message)
@@ -165,6 +157,21 @@ func (a *app) end(err error) int {
 		}
 	}
 	return exit.code
+}
+
+// hintFor returns what to do about an error: its own hint, or that of its cause.
+func hintFor(e *exitError) string {
+	var cause interface{ Hint() string }
+	switch {
+	case e.hint != "":
+		return e.hint
+	case errors.As(e.err, &cause) && cause.Hint() != "":
+		return cause.Hint()
+	case e.code == exitUndecided:
+		return "nothing was accepted; try again when the cause is gone"
+	default:
+		return "countersign --help lists the commands, and --help after one its flags"
+	}
 }
 
 // say writes one line for people.

@@ -59,7 +59,10 @@ func (l *list) add(items []string) error {
 		*l.values, l.given = nil, true
 	}
 	for _, item := range items {
-		if item = strings.TrimSpace(item); item == "" {
+		if l.commas {
+			item = strings.TrimSpace(item)
+		}
+		if strings.TrimSpace(item) == "" {
 			return errors.New("an empty value")
 		}
 		*l.values = append(*l.values, item)
