@@ -104,7 +104,7 @@ func (e Expect) facts(run runspec.Context) *runspec.Spec {
 
 // inputs returns the inputs of a run, or those expected where it tells none.
 func (e Expect) inputs(run runspec.Context) runspec.Inputs {
-	if e.Names("inputs") && !run.Inputs.Known {
+	if e.Names("inputs") && !(run.IsKnown() && run.Inputs.Known) {
 		return runspec.Inputs{Known: true, Text: e.spec.Inputs}
 	}
 	return run.Inputs

@@ -22,6 +22,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 )
 
 // A Status is what a finding comes to.
@@ -55,7 +56,7 @@ type Report struct {
 // New makes a report of findings, sorted by rule. It is OK, and has the spec,
 // only if every finding passed.
 func New(findings []Finding, spec json.RawMessage) *Report {
-	findings = slices.Clone(findings)
+	findings = append([]Finding{}, findings...) // no findings are [] as JSON, not null
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Rule, b.Rule) })
 	r := &Report{OK: true, Findings: findings, Spec: spec}
 	for _, f := range findings {
@@ -83,13 +84,20 @@ func JSON(v any) ([]byte, error) {
 	// Both can stand only inside a string, where the escape means the same.
 	var out bytes.Buffer
 	for _, r := range commandMark.Replace(b.String()) {
-		if r != '\n' && !unicode.IsPrint(r) && r <= 0xffff {
-			fmt.Fprintf(&out, `\u%04x`, r)
+		if r == '\n' || unicode.IsPrint(r) {
+			out.WriteRune(r)
 			continue
 		}
-		out.WriteRune(r)
+		escape(&out, r)
 	}
 	return out.Bytes(), nil
+}
+
+// escape writes a character as JSON can: its UTF-16 units in four digits each.
+func escape(w io.Writer, r rune) {
+	for _, unit := range utf16.AppendRune(nil, r) {
+		fmt.Fprintf(w, `\u%04x`, unit)
+	}
 }
 
 // commandMark breaks the older form of a workflow command, which the runner
@@ -105,7 +113,7 @@ func Printable(s string) string {
 			b.WriteRune(r)
 			continue
 		}
-		fmt.Fprintf(&b, `\u%04x`, r)
+		escape(&b, r)
 	}
 	out := b.String()
 	// The newer form counts only at the start of a line.
@@ -175,8 +183,8 @@ func Markdown(s string) string {
 	var b strings.Builder
 	for _, r := range Printable(s) {
 		// Character references stand for the character itself and never for
-		// markup (CommonMark, section 2.5).
-		if strings.ContainsRune("\\`*_{}[]()<>#+-!|&~@:$", r) {
+		// markup (CommonMark, section 2.5). GitHub makes links of www. and ://.
+		if strings.ContainsRune("\\`*_{}[]()<>#+-.!|&~@:$", r) {
 			fmt.Fprintf(&b, "&#%d;", r)
 			continue
 		}

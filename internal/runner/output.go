@@ -32,7 +32,7 @@ func WriteOutputs(getenv Getenv, outputs []Output) error {
 	var b strings.Builder
 	for _, o := range outputs {
 		delimiter := "countersign_" + rand.Text()
-		if strings.Contains(o.Value, delimiter) || strings.ContainsAny(o.Name, "\r\n<=") {
+		if o.Name == "" || strings.ContainsAny(o.Name, "\r\n<=") || strings.Contains(o.Value, delimiter) {
 			return fmt.Errorf("the output %.40q cannot be written", o.Name)
 		}
 		fmt.Fprintf(&b, "%s<<%s\n%s\n%s\n", o.Name, delimiter, o.Value, delimiter)
@@ -76,7 +76,7 @@ func Annotate(w io.Writer, findings []report.Finding) error {
 		}
 		properties := githubactions.CommandProperties{"title": "Countersign: " + f.Rule}
 		if f.File != "" {
-			properties["file"] = f.File
+			properties["file"] = report.Printable(f.File)
 			properties["line"] = fmt.Sprint(f.Line)
 			properties["col"] = fmt.Sprint(f.Column)
 		}

@@ -112,6 +112,10 @@ func ParseTexts(v jose.Value) (map[string]string, error) {
 	})
 }
 
+// maxSize is the largest integer that RFC 8785 writes as it is: numbers are
+// doubles there, so beyond it two sizes would have one canonical form.
+const maxSize = 1<<53 - 1
+
 func parseArtifact(v jose.Value) (a Artifact, err error) {
 	err = elements(v, jose.Object, func(m jose.Member) (err error) {
 		switch m.Name {
@@ -125,7 +129,7 @@ func parseArtifact(v jose.Value) (a Artifact, err error) {
 		}
 		return fmt.Errorf("has a field %.40q", m.Name)
 	})
-	if err == nil && (len(v.Members) != 3 || a.Size < 0) {
+	if err == nil && (len(v.Members) != 3 || a.Size < 0 || a.Size > maxSize) {
 		err = errors.New("has an element that is not a path, a size and a sha256")
 	}
 	return a, err

@@ -1,0 +1,75 @@
+package report
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// constants returns the values of the constants in rules.go.
+func constants(t *testing.T) []string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "rules.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var values []string
+	for _, d := range file.Decls {
+		decl, ok := d.(*ast.GenDecl)
+		if !ok || decl.Tok != token.CONST {
+			continue
+		}
+		for _, spec := range decl.Specs {
+			value, err := strconv.Unquote(spec.(*ast.ValueSpec).Values[0].(*ast.BasicLit).Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			values = append(values, value)
+		}
+	}
+	return values
+}
+
+// The ids are what programs outside rely on.
+func TestRules(t *testing.T) {
+	want := strings.Fields(`
+		missing-token malformed-token wrong-type unsupported-algorithm unknown-key bad-signature
+		expired not-yet-valid lifetime-too-long wrong-issuer wrong-audience unbound
+		wrong-repository wrong-actor wrong-triggering-actor rerun wrong-commit wrong-ref
+		wrong-workflow wrong-event wrong-environment wrong-stack wrong-commands wrong-inputs`)
+	got := constants(t)
+	for _, rule := range want {
+		if !slices.Contains(got, rule) {
+			t.Errorf("there is no rule %s", rule)
+		}
+	}
+	kebab := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
+	for i, rule := range got {
+		if !kebab.MatchString(rule) {
+			t.Errorf("the rule %q is not in kebab-case", rule)
+		}
+		if slices.Contains(got[:i], rule) {
+			t.Errorf("the rule %s stands there twice", rule)
+		}
+	}
+}
+
+func TestHints(t *testing.T) {
+	want := slices.Sorted(slices.Values(constants(t)))
+	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(hints))); diff != "" {
+		t.Errorf("rules with a hint (-rules +hints):\n%s", diff)
+	}
+	for rule, hint := range hints {
+		if hint == "" || Printable(hint) != hint {
+			t.Errorf("the hint for %s is %q and should be one line", rule, hint)
+		}
+	}
+}
