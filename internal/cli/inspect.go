@@ -21,16 +21,19 @@ func addTokenFlags(c *cobra.Command, t *tokenFlags) {
 	stringFlag(c, &t.file, "token-file", "", "file that holds the token; - is standard input")
 }
 
-// read returns the token, which is empty where none was given.
+// readToken returns the token less one line end. It is empty where none was given.
 func (a *app) readToken(t tokenFlags) (string, error) {
-	if t.file == "" {
-		return t.token, nil
+	text := []byte(t.token)
+	if t.file != "" {
+		if t.token != "" {
+			return "", usage("give --token or --token-file", "two tokens where one is meant")
+		}
+		var err error
+		if text, err = a.readFile("the token file", t.file, maxTokenSize); err != nil {
+			return "", err
+		}
 	}
-	if t.token != "" {
-		return "", usage("give --token or --token-file", "two tokens where one is meant")
-	}
-	text, err := a.readFile("the token file", t.file, maxTokenSize)
-	return string(text), err
+	return string(dropLineEnd(text)), nil
 }
 
 func (a *app) inspect() *cobra.Command {
@@ -48,7 +51,7 @@ func (a *app) inspect() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		parts, err := jose.Unverified(maxTokenSize, string(dropLineEnd([]byte(token))))
+		parts, err := jose.Unverified(maxTokenSize, token)
 		if err != nil {
 			return &exitError{exitRefused, err, "a token is three parts of base64url joined by points"}
 		}

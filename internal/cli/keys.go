@@ -79,7 +79,11 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 
 // dropLineEnd drops the one line end that a file or a command's output ends with.
 func dropLineEnd(b []byte) []byte {
-	return bytes.TrimSuffix(bytes.TrimSuffix(b, []byte("\n")), []byte("\r"))
+	line, ended := bytes.CutSuffix(b, []byte("\n"))
+	if !ended {
+		return b
+	}
+	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
 func (a *app) signingKey(k keyFlags) (*jose.SigningKey, error) {

@@ -146,6 +146,9 @@ func (a *app) buildSpec(f *signFlags, run runspec.Context) (*runspec.Spec, error
 	if err := spec.Fill(run, f.tokenInput); err != nil {
 		return nil, usage("--inputs sets them", "%w", err)
 	}
+	if spec.Inputs[f.tokenInput] != "" {
+		return nil, usage("--token-input names the input that carries the token", "the input %.100q is the token's own and cannot be signed", f.tokenInput)
+	}
 	if err := spec.Validate(); err != nil {
 		return nil, usage("", "%w", err)
 	}
@@ -195,7 +198,7 @@ func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec, run 
 	if f.audience == "" {
 		f.audience = run.RepositoryURL(spec.Repository)
 	}
-	canonical, err := spec.Canonical()
+	canonical, err := spec.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}

@@ -160,11 +160,14 @@ func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
 // verifyOutputs returns the outputs of a report. They are always all written, so
 // that none is left from before.
 func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error) {
-	commands := []byte{}
+	var canonical, commands []byte
 	if spec == nil {
 		spec = &runspec.Spec{}
 	} else {
 		var err error
+		if canonical, err = spec.MarshalJSON(); err != nil {
+			return nil, err
+		}
 		if commands, err = json.Marshal(append([]string{}, spec.Commands...)); err != nil {
 			return nil, err
 		}
@@ -172,7 +175,7 @@ func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error
 	return []runner.Output{
 		{Name: "verified", Value: strconv.FormatBool(r.OK)},
 		{Name: "failure", Value: r.Failure},
-		{Name: "spec", Value: string(r.Spec)},
+		{Name: "spec", Value: string(canonical)},
 		{Name: "repository", Value: spec.Repository},
 		{Name: "actor", Value: spec.Actor},
 		{Name: "ref", Value: spec.Ref},

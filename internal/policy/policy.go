@@ -7,11 +7,14 @@
 //
 // Repository, owner, actor, environment and audience are compared without
 // regard to ASCII case, all else byte by byte. A field for which the run has no
-// fact fails. Ids are compared where both sides know them.
+// fact fails. Ids are compared where both sides know them. The commands are what
+// the run is to execute, so they are compared only with expected ones.
+//
+// A finding says what the run is and what is expected of it. It never quotes the
+// token: what did not verify has no place in a log or a report.
 package policy
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -70,7 +73,7 @@ func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Polic
 // Open returns what a token for a run and its spec say, if form and signature
 // hold. Whether they fit the run at hand is not checked.
 func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, error) {
-	t, err := jose.Verify(runspec.Token, keys, trimLineEnd(token))
+	t, err := jose.Verify(runspec.Token, keys, token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -80,17 +83,12 @@ func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, e
 		return nil, nil, jose.Malformed("%v", err)
 	}
 	if t.Subject != spec.Subject() {
-		return nil, nil, jose.Malformed("its sub is %.200q and its spec says %.200q", t.Subject, spec.Subject())
+		return nil, nil, jose.Malformed("its sub and its spec do not name the same repository and commit")
 	}
 	if t.ID == "" {
 		return nil, nil, jose.Malformed("its jti is empty")
 	}
 	return t, spec, nil
-}
-
-// trimLineEnd drops the one line end that a file or a command's output ends with.
-func trimLineEnd(s string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(s, "\n"), "\r")
 }
 
 // ruleOf are the rules that the outcomes of package jose are about.
@@ -140,21 +138,12 @@ func (v *verdict) settle(rule string, failures []string, holds string) {
 
 // report ends a verdict.
 func (v *verdict) report(spec *runspec.Spec, warn bool) (*report.Report, *runspec.Spec) {
-	var canonical json.RawMessage
-	if spec != nil {
-		var err error
-		if canonical, err = spec.Canonical(); err != nil {
-			v.fail(report.MalformedToken, err.Error())
+	for i := range v.findings {
+		if warn && v.findings[i].Status == report.Fail {
+			v.findings[i].Status = report.Warn
 		}
 	}
-	if warn {
-		for i := range v.findings {
-			if v.findings[i].Status == report.Fail {
-				v.findings[i].Status = report.Warn
-			}
-		}
-	}
-	r := report.New(v.findings, canonical)
+	r := report.New(v.findings, spec)
 	if !r.OK {
 		return r, nil
 	}
@@ -183,7 +172,7 @@ func (v *verdict) parties(t *jose.Token, facts *runspec.Spec, run runspec.Contex
 		if t.Issuer == p.Issuer {
 			v.pass(report.WrongIssuer, "the issuer is the expected one")
 		} else {
-			v.fail(report.WrongIssuer, fmt.Sprintf("the token comes from %.200q and %q is expected", t.Issuer, p.Issuer))
+			v.fail(report.WrongIssuer, fmt.Sprintf("the token does not come from %q", p.Issuer))
 		}
 	}
 	audience := p.Audience
@@ -193,7 +182,7 @@ func (v *verdict) parties(t *jose.Token, facts *runspec.Spec, run runspec.Contex
 	if runspec.SameName(t.Audience, audience) {
 		v.pass(report.WrongAudience, "the token is for this repository")
 	} else {
-		v.fail(report.WrongAudience, fmt.Sprintf("the token is for %.200q and this is %q", t.Audience, audience))
+		v.fail(report.WrongAudience, fmt.Sprintf("this is %.200q, and the token is for another one", audience))
 	}
 }
 
@@ -234,7 +223,7 @@ func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Poli
 		if slices.Equal(spec.Commands, p.Expect.spec.Commands) {
 			v.pass(report.WrongCommands, "the commands are the signed ones")
 		} else {
-			v.fail(report.WrongCommands, fmt.Sprintf("the signed commands are %.300q and %.300q are expected", spec.Commands, p.Expect.spec.Commands))
+			v.fail(report.WrongCommands, fmt.Sprintf("%.300q are expected, and others are signed", p.Expect.spec.Commands))
 		}
 	}
 }
@@ -252,9 +241,9 @@ func (v *verdict) field(rule, noun string, names []string, spec, facts *runspec.
 		case fact == "" && isID(name):
 			continue
 		case fact == "":
-			failures = append(failures, fmt.Sprintf("the signed %s is %.200q and the run does not tell its own; --expect supplies what it does not", name, signed))
+			failures = append(failures, fmt.Sprintf("the %s is signed, and the run does not tell its own; --expect supplies what it does not", name))
 		case !sameValue(name, signed, fact):
-			failures = append(failures, fmt.Sprintf("the signed %s is %.200q and this run has %.200q", name, signed, fact))
+			failures = append(failures, fmt.Sprintf("the %s of this run is %.200q, and another is signed", name, fact))
 		}
 		compared = true
 	}
@@ -306,7 +295,7 @@ func (v *verdict) triggeringActor(spec *runspec.Spec, run runspec.Context, p Pol
 	case isDispatcher(run.TriggeringActor, p):
 		v.pass(report.WrongTriggeringActor, "a dispatcher triggered this attempt for the signed actor")
 	default:
-		v.fail(report.WrongTriggeringActor, fmt.Sprintf("the signed actor is %.200q and this attempt was triggered by %.200q", spec.Actor, run.TriggeringActor))
+		v.fail(report.WrongTriggeringActor, fmt.Sprintf("this attempt was triggered by %.200q, and another actor is signed", run.TriggeringActor))
 	}
 }
 
@@ -345,9 +334,9 @@ func (v *verdict) inputs(spec *runspec.Spec, actual runspec.Inputs, p Policy) {
 		case signed == "":
 			failures = append(failures, fmt.Sprintf("the input %.100q has a value in this run and none is signed", name))
 		case has == "" && !other:
-			failures = append(failures, fmt.Sprintf("the input %.100q is signed and has no value in this run", name))
+			failures = append(failures, "an input that is signed has no value in this run")
 		default:
-			failures = append(failures, fmt.Sprintf("the input %.100q has another value than the signed one", name))
+			failures = append(failures, fmt.Sprintf("the input %.100q has another value in this run than the signed one", name))
 		}
 	}
 	v.settle(report.WrongInputs, failures, "the inputs are the signed ones")

@@ -21,7 +21,8 @@ type fact struct {
 
 // facts are about every field of one text.
 var facts = map[string]fact{
-	"repository":          {func(s *scene, v string) { s.run.Repository = v }, report.WrongRepository, true, false},
+	// A workflow is one of the run's repository, so it would fail with it.
+	"repository":          {func(s *scene, v string) { s.run.Repository, s.spec.Workflow = v, "" }, report.WrongRepository, true, false},
 	"repository_id":       {func(s *scene, v string) { s.run.RepositoryID = v }, report.WrongRepository, false, true},
 	"repository_owner_id": {func(s *scene, v string) { s.run.RepositoryOwnerID = v }, report.WrongRepository, false, true},
 	"ref":                 {func(s *scene, v string) { s.run.Ref = v }, report.WrongRef, false, false},

@@ -49,7 +49,13 @@ func (s *scene) signedBy(attempt int) {
 
 // runChanges are about the run at hand.
 var runChanges = []change{
-	{"other repository", func(s *scene) { s.run.Repository, s.policy.Audience = "acme/gadgets", s.claims.Audience }, about(report.WrongRepository)},
+	{"other repository", func(s *scene) {
+		s.run.Repository, s.policy.Audience = "acme/gadgets", s.claims.Audience
+		s.run.WorkflowRef = "acme/gadgets/.github/workflows/deploy.yml@refs/heads/main"
+	}, about(report.WrongRepository)},
+	{"workflow of that path in another repository", func(s *scene) {
+		s.run.WorkflowRef = "acme/gadgets/.github/workflows/deploy.yml@refs/heads/main"
+	}, about(report.WrongWorkflow)},
 	{"repository in another case", func(s *scene) { s.run.Repository = "Acme/WIDGETS" }, nil},
 	{"other repository and owner of that name", func(s *scene) { s.run.RepositoryID, s.run.RepositoryOwnerID = "1", "2" }, about(report.WrongRepository)},
 	{"other repository of that name", func(s *scene) { s.run.RepositoryID = "1" }, about(report.WrongRepository)},
@@ -59,6 +65,7 @@ var runChanges = []change{
 	{"no repository in the run", func(s *scene) { s.run.Repository, s.policy.Audience = "", s.claims.Audience }, about(report.WrongRepository)},
 	{"repository with a letter that folds", func(s *scene) {
 		s.run.Repository, s.policy.Audience = "acme/widget\u017f", s.claims.Audience
+		s.run.WorkflowRef = "acme/widget\u017f/.github/workflows/deploy.yml@refs/heads/main"
 	}, about(report.WrongRepository)},
 
 	{"other actor", func(s *scene) { s.run.Actor, s.run.ActorID = "mallory", "666" }, about(report.WrongActor)},

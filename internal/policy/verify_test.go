@@ -33,11 +33,15 @@ func TestVerifyGood(t *testing.T) {
 	if diff := cmp.Diff(&s.spec, spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
 	}
-	canonical, err := s.spec.Canonical()
+	canonical, err := s.spec.MarshalJSON()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(string(canonical), string(r.Spec)); diff != "" {
+	reported, err := r.Spec.MarshalJSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(canonical), string(reported)); diff != "" {
 		t.Errorf("spec in the report (-want +got):\n%s", diff)
 	}
 }

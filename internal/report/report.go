@@ -47,15 +47,15 @@ type Finding struct {
 
 // A Report is the result of a check.
 type Report struct {
-	OK       bool            `json:"ok"`
-	Failure  string          `json:"failure"` // the first failing rule, or empty
-	Findings []Finding       `json:"findings"`
-	Spec     json.RawMessage `json:"spec"` // canonical; null unless OK
+	OK       bool           `json:"ok"`
+	Failure  string         `json:"failure"` // the first failing rule, or empty
+	Findings []Finding      `json:"findings"`
+	Spec     json.Marshaler `json:"spec"` // null unless OK
 }
 
 // New makes a report of findings, sorted by rule. It is OK, and has the spec,
 // only if every finding passed.
-func New(findings []Finding, spec json.RawMessage) *Report {
+func New(findings []Finding, spec json.Marshaler) *Report {
 	findings = append([]Finding{}, findings...) // no findings are [] as JSON, not null
 	slices.SortStableFunc(findings, func(a, b Finding) int { return cmp.Compare(a.Rule, b.Rule) })
 	r := &Report{OK: true, Findings: findings, Spec: spec}
@@ -69,7 +69,7 @@ func New(findings []Finding, spec json.RawMessage) *Report {
 
 // Blocks tells whether a finding stops the run.
 func (r *Report) Blocks() bool {
-	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Status == Fail })
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Status != Pass && f.Status != Warn })
 }
 
 // JSON returns a value as one line of JSON that is safe in a log: nothing in it
@@ -138,7 +138,7 @@ func (r *Report) Text(w io.Writer) error {
 		}
 		label := map[Status]string{Fail: "error", Warn: "warning"}[f.Status]
 		fmt.Fprintf(&b, "%s: %s\n", label, Printable(f.Rule+": "+f.Message))
-		if hint := hints[f.Rule]; f.Rule != hinted && hint != "" {
+		if hint := hintFor(f.Rule); f.Rule != hinted && hint != "" {
 			fmt.Fprintf(&b, "hint: %s\n", hint)
 		}
 		hinted = f.Rule

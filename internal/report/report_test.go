@@ -54,7 +54,7 @@ func TestNew(t *testing.T) {
 			"unknown status",
 			[]report.Finding{finding("a", "", "1")},
 			&report.Report{Failure: "a", Findings: []report.Finding{finding("a", "", "1")}},
-			false,
+			true,
 		},
 	}
 	for _, test := range tests {

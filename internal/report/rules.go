@@ -1,6 +1,6 @@
 package report
 
-// The rules for a token, in the order in which a table of all rules shows them.
+// The rules for a token.
 const (
 	MissingToken         = "missing-token"
 	MalformedToken       = "malformed-token"
@@ -28,30 +28,47 @@ const (
 	WrongInputs          = "wrong-inputs"
 )
 
-// hints say what to do about a rule that fails.
-var hints = map[string]string{
-	MissingToken:         "start the run from where runs are signed, and hand the token over as the input `token`",
-	MalformedToken:       "`countersign inspect` shows what the token says; hand it over as it was printed",
-	WrongType:            "a token for a run and a manifest of artifacts do not stand for each other",
-	UnsupportedAlgorithm: "verify with the public key of the pair that signed; the key decides the algorithm, not the token",
-	UnknownKey:           "verify with the public key of the pair that signed, or add it to the JWKS",
-	BadSignature:         "hand the token over as it was printed, and verify with the key of the pair that signed",
-	Expired:              "sign again; `sign --ttl` makes a token last longer, up to 24h",
-	NotYetValid:          "compare the clocks of signer and verifier",
-	LifetimeTooLong:      "sign for at most 24h",
-	WrongIssuer:          "sign in the expected repository, or expect another with --issuer",
-	WrongAudience:        "sign for this repository: `sign --repository`, or --audience on both sides",
-	Unbound:              "sign with the field, or change what is needed with --require",
-	WrongRepository:      "sign for this repository: `sign --repository`",
-	WrongActor:           "sign for this actor, or name an account that starts runs for others with --dispatchers",
-	WrongTriggeringActor: "sign again for whoever triggers the run, or name the account with --dispatchers",
-	Rerun:                "start a new run with a new token, or accept further attempts with --allow-rerun",
-	WrongCommit:          "sign again for this commit",
-	WrongRef:             "sign again for this ref",
-	WrongWorkflow:        "sign again for this workflow",
-	WrongEvent:           "sign again for this event",
-	WrongEnvironment:     "supply the job's environment with --expect environment=NAME",
-	WrongStack:           "supply the stack with --expect stack=NAME",
-	WrongCommands:        "sign again for these commands",
-	WrongInputs:          "sign the inputs with `sign --inputs`, or name those with a default in --allow-unsigned-inputs",
+// A Rule is one thing that is checked.
+type Rule struct {
+	ID    string // in kebab-case
+	Means string // what it means that the rule fails
+	Hint  string // what to do then
+}
+
+// Rules are all rules, in the order in which they are checked.
+var Rules = []Rule{
+	{MissingToken, "No token, an empty one, or white space. Nobody asked for this run.", "start the run from where runs are signed, and hand the token over as the input `token`"},
+	{MalformedToken, "The token does not have the exact form of one, or its spec has a field that this version does not know.", "`countersign inspect` shows what the token says; hand it over as it was printed"},
+	{WrongType, "The token is of another type, such as a manifest of artifacts.", "a token for a run and a manifest of artifacts do not stand for each other"},
+	{UnsupportedAlgorithm, "The token's algorithm is not the one of the verifier's key.", "verify with the public key of the pair that signed; the key decides the algorithm, not the token"},
+	{UnknownKey, "The token's `kid` names none of the verifier's keys.", "verify with the public key of the pair that signed, or add it to the JWKS"},
+	{BadSignature, "The token was changed, or signed with another key.", "hand the token over as it was printed, and verify with the key of the pair that signed"},
+	{Expired, "The token has expired, more than a minute ago.", "sign again; `sign --ttl` makes a token last longer, up to 24h"},
+	{NotYetValid, "The token is for later, or the clock that signed it is ahead by more than a minute.", "compare the clocks of signer and verifier"},
+	{LifetimeTooLong, "The token was made to be valid for more than 24 hours.", "sign for at most 24h"},
+	{WrongIssuer, "Another repository signed than `--issuer` expects.", "sign in the expected repository, or expect another one with `--issuer`"},
+	{WrongAudience, "The token is for another repository or server.", "sign for this repository with `sign --repository`, or give both sides the same `--audience`"},
+	{Unbound, "The spec lacks a field that is required or expected, so it would hold for any value.", "sign with the field, or change what is needed with `--require`"},
+	{WrongRepository, "The run is of another repository, or of one that took over its name.", "sign for this repository with `sign --repository`"},
+	{WrongActor, "Another account started the run, or one that took over its name.", "sign for this actor, or name an account that starts runs for others in `--dispatchers`"},
+	{WrongTriggeringActor, "Another account triggered this attempt of the run.", "sign again for whoever triggers the run, or name the account in `--dispatchers`"},
+	{Rerun, "This is not the first attempt of the run, or the run does not tell which it is.", "start a new run with a new token, or accept further attempts with `--allow-rerun`"},
+	{WrongCommit, "The run is on another commit.", "sign again for this commit; `countersign inspect` shows what the token says"},
+	{WrongRef, "The run is on another branch or tag.", "sign again for this ref; `countersign inspect` shows what the token says"},
+	{WrongWorkflow, "Another workflow runs.", "sign again for this workflow; `countersign inspect` shows what the token says"},
+	{WrongEvent, "Another event started the run.", "sign again for this event; `countersign inspect` shows what the token says"},
+	{WrongEnvironment, "The run is for another environment, or nothing says which.", "supply the job's environment with `--expect environment=NAME`"},
+	{WrongStack, "The run is for another stack, or nothing says which.", "supply the stack with `--expect stack=NAME`"},
+	{WrongCommands, "Other commands are signed than expected.", "sign again for these commands; `countersign inspect` shows what the token says"},
+	{WrongInputs, "An input of the run is missing, extra or changed.", "sign the inputs with `sign --inputs`, or name those with a default in `--allow-unsigned-inputs`"},
+}
+
+// hintFor returns what to do when a rule fails.
+func hintFor(id string) string {
+	for _, r := range Rules {
+		if r.ID == id {
+			return r.Hint
+		}
+	}
+	return ""
 }

@@ -4,7 +4,6 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -62,14 +61,18 @@ func TestRules(t *testing.T) {
 	}
 }
 
-func TestHints(t *testing.T) {
-	want := slices.Sorted(slices.Values(constants(t)))
-	if diff := cmp.Diff(want, slices.Sorted(maps.Keys(hints))); diff != "" {
-		t.Errorf("rules with a hint (-rules +hints):\n%s", diff)
-	}
-	for rule, hint := range hints {
-		if hint == "" || Printable(hint) != hint {
-			t.Errorf("the hint for %s is %q and should be one line", rule, hint)
+// Every rule is explained, in the order of the constants.
+func TestRulesExplained(t *testing.T) {
+	var ids []string
+	for _, rule := range Rules {
+		ids = append(ids, rule.ID)
+		for _, text := range []string{rule.Means, hintFor(rule.ID)} {
+			if text == "" || Printable(text) != text {
+				t.Errorf("%s says %q and should say one line", rule.ID, text)
+			}
 		}
+	}
+	if diff := cmp.Diff(constants(t), ids); diff != "" {
+		t.Errorf("rules (-constants +explained):\n%s", diff)
 	}
 }

@@ -68,20 +68,24 @@ func ParseInputs(v jose.Value) (Inputs, error) {
 	return in, err
 }
 
-// IsKnown tells whether there is a workflow context at all.
+// IsKnown tells whether there is a run at all. An actor and a server alone are
+// none: people set those variables too, and other systems.
 func (c *Context) IsKnown() bool { return c.Repository != "" || c.SHA != "" || c.RunID != "" }
 
-// Workflow returns the path of the workflow file in its repository.
+// Workflow returns the path of the workflow file in the run's repository. The
+// path of a workflow in another repository has the name of that one before it.
 func (c *Context) Workflow() string {
 	// A workflow's file may be called deploy.yml@evil.yml, so the first @ does
 	// not end the path; no file lies below the folder, so @refs/ does.
 	path, _, found := strings.Cut(c.WorkflowRef, "@refs/")
-	// The first two parts are the owner and the repository.
 	parts := strings.SplitN(path, "/", 3)
-	if !found || len(parts) < 3 {
+	switch {
+	case !found || len(parts) < 3:
 		return ""
+	case c.Repository == "" || SameName(parts[0]+"/"+parts[1], c.Repository):
+		return parts[2]
 	}
-	return parts[2]
+	return path
 }
 
 // RepositoryURL returns the URL of a repository on the context's server, as

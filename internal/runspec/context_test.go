@@ -31,6 +31,21 @@ func TestWorkflow(t *testing.T) {
 	}
 }
 
+// A workflow that an organisation requires runs for one repository and lies in
+// another, where it may have the path of the signed one.
+func TestWorkflowElsewhere(t *testing.T) {
+	for repository, want := range map[string]string{
+		"acme/rules":   ".github/workflows/deploy.yml",
+		"Acme/Rules":   ".github/workflows/deploy.yml",
+		"acme/widgets": "acme/rules/.github/workflows/deploy.yml",
+	} {
+		c := runspec.Context{Repository: repository, WorkflowRef: "acme/rules/.github/workflows/deploy.yml@refs/heads/main"}
+		if got := c.Workflow(); got != want {
+			t.Errorf("for a run of %s: Workflow() = %q, want %q", repository, got, want)
+		}
+	}
+}
+
 func TestRepositoryURL(t *testing.T) {
 	for _, test := range []struct{ server, want string }{
 		{"", "https://github.com/acme/widgets"},

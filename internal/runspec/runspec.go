@@ -132,9 +132,10 @@ func (s *Spec) Has(name string) bool {
 	return ok && *f.Of(s) != ""
 }
 
-// Canonical returns the spec in the form of RFC 8785.
-func (s *Spec) Canonical() ([]byte, error) {
-	text, err := json.Marshal(s)
+// MarshalJSON returns the spec in the form of RFC 8785.
+func (s *Spec) MarshalJSON() ([]byte, error) {
+	type fields Spec // without this method
+	text, err := json.Marshal((*fields)(s))
 	if err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func TestCanonical(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, err := test.spec.Canonical()
+			got, err := test.spec.MarshalJSON()
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -102,7 +102,7 @@ func TestRoundTrip(t *testing.T) {
 		"empty lists": {Version: 1, Commands: []string{}, Inputs: map[string]string{}, Artifacts: []runspec.Artifact{}, Signer: &runspec.Signer{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			text, err := spec.Canonical()
+			text, err := spec.MarshalJSON()
 			if err != nil {
 				t.Fatal(err)
 			}
