@@ -91,7 +91,10 @@ func familyOf(public any) (family, error) {
 	switch k := public.(type) {
 	case ed25519.PublicKey:
 		if len(k) != ed25519.PublicKeySize {
-			return "", &KeyError{Reason: "the Ed25519 key does not have 32 bytes"}
+			return "", &KeyError{Reason: "the Ed25519 key does not have 32 bytes", Advice: adviceTypes}
+		}
+		if hasSmallOrder(k) {
+			return "", &KeyError{Reason: "the Ed25519 key is a point of small order, which protects nothing", Advice: adviceTypes}
 		}
 		return familyEd25519, nil
 	case *ecdsa.PublicKey:
@@ -101,7 +104,7 @@ func familyOf(public any) (family, error) {
 	default:
 		return "", &KeyError{
 			Reason: "the key is of a type that signs nothing here",
-			Advice: "use Ed25519, P-256, P-384, P-521 or RSA; `countersign keygen` makes a pair",
+			Advice: adviceTypes,
 		}
 	}
 }
@@ -133,9 +136,9 @@ func checkRSA(k *rsa.PublicKey) error {
 			Advice: "make one with `countersign keygen --alg PS256`",
 		}
 	case k.E < 3 || k.E%2 == 0:
-		return &KeyError{Reason: fmt.Sprintf("the RSA key has the exponent %d, which protects nothing", k.E)}
+		return &KeyError{Reason: fmt.Sprintf("the RSA key has the exponent %d, which protects nothing", k.E), Advice: adviceTypes}
 	case k.N.Bit(0) == 0:
-		return &KeyError{Reason: "the RSA key has an even modulus"}
+		return &KeyError{Reason: "the RSA key has an even modulus", Advice: adviceTypes}
 	case isROCA(k.N):
 		return &KeyError{
 			Reason: "the RSA key was made by a chip whose keys can be factored (CVE-2017-15361)",

@@ -51,7 +51,8 @@ var (
 	ErrLifetimeTooLong      = errors.New("lifetime too long")
 )
 
-// An Error is why a token is refused.
+// An Error is why a token is refused. It never quotes the token: nothing that
+// did not verify has a place in a log.
 type Error struct {
 	Outcome error // one of the outcomes above
 	Reason  string
@@ -95,9 +96,11 @@ type Claims struct {
 
 // Sign returns a token with the given claims.
 func Sign(form Form, key *SigningKey, c Claims) (string, error) {
-	header := map[string]any{"alg": key.Algorithm(), "typ": form.Type}
-	if key.id != "" {
-		header["kid"] = key.id
+	header := map[string]any{"alg": key.Algorithm()}
+	for name, value := range map[string]string{"typ": form.Type, "kid": key.id} {
+		if value != "" {
+			header[name] = value
+		}
 	}
 	claims := map[string]any{
 		"iss": c.Issuer, "aud": c.Audience, "sub": c.Subject, "jti": c.ID,
@@ -154,7 +157,7 @@ func Verify(form Form, keys *VerifyingKeys, token string) (*Token, error) {
 		return nil, err
 	}
 	if h.typ != form.Type {
-		return nil, refuse(ErrWrongType, "its typ is %.40q where %q is expected", h.typ, form.Type)
+		return nil, refuse(ErrWrongType, "its typ is not %q", form.Type)
 	}
 	key, err := keys.find(h)
 	if err != nil {
@@ -193,13 +196,21 @@ type rawParts struct {
 	input          string
 }
 
+// maxHeader is the length of the longest header, encoded. A header is parsed
+// before anything is known about who made it, and JSON can take up a hundred
+// times as much memory as text.
+const maxHeader = 4096
+
 func split(form Form, token string) (p rawParts, err error) {
 	if len(token) > form.MaxSize {
 		return p, Malformed("it has more than %d bytes", form.MaxSize)
 	}
+	if points := strings.Count(token, "."); points != 2 {
+		return p, Malformed("it has %d parts where a header, claims and a signature are expected", points+1)
+	}
 	encoded := strings.Split(token, ".")
-	if len(encoded) != 3 {
-		return p, Malformed("it has %d parts where a header, claims and a signature are expected", len(encoded))
+	if len(encoded[0]) > maxHeader {
+		return p, Malformed("its header has more than %d bytes", maxHeader)
 	}
 	var decoded [3][]byte
 	for i, name := range []string{"header", "claims", "signature"} {
@@ -235,7 +246,7 @@ func parseHeader(form Form, text string) (h header, err error) {
 	for _, m := range v.Members {
 		field := map[string]*string{"alg": &h.alg, "typ": &h.typ, "kid": &h.kid}[m.Name]
 		if field == nil {
-			return h, Malformed("its header has a member %.40q", m.Name)
+			return h, Malformed("its header has a member beside alg, typ and kid")
 		}
 		if m.Value.Kind != String {
 			return h, Malformed("the header's %s is %s", m.Name, m.Value.Kind)
@@ -250,6 +261,8 @@ func parseHeader(form Form, text string) (h header, err error) {
 		return h, Malformed("its header has no alg")
 	case !seen["typ"] && form.Type != "":
 		return h, Malformed("its header has no typ")
+	case seen["typ"] && h.typ == "":
+		return h, Malformed("its typ is empty")
 	case form.AnyKeyID:
 		return h, nil
 	case h.hasKid && !validKeyID(h.kid):
@@ -272,7 +285,7 @@ func validKeyID(s string) bool {
 // key's.
 func (keys *VerifyingKeys) find(h header) (verifyingKey, error) {
 	a := algorithmNamed(h.alg)
-	unsupported := refuse(ErrUnsupportedAlgorithm, "%.40q does not go with the verifier's keys", h.alg)
+	unsupported := refuse(ErrUnsupportedAlgorithm, "its alg is not the algorithm of the verifier's key")
 	if a == nil || (a.family == familySecret) != (keys.secret != nil) {
 		return verifyingKey{}, unsupported
 	}
@@ -281,7 +294,7 @@ func (keys *VerifyingKeys) find(h header) (verifyingKey, error) {
 		k, ok := keys.byID[h.kid]
 		if !ok {
 			known := slices.Sorted(maps.Keys(keys.byID))
-			return verifyingKey{}, refuse(ErrUnknownKey, "its kid is %.100q, and the verifier has %.300q", h.kid, known)
+			return verifyingKey{}, refuse(ErrUnknownKey, "its kid names none of the verifier's keys, %.300q", known)
 		}
 		key = &k
 	}
@@ -303,7 +316,7 @@ func parseClaims(form Form, text string) (*Token, error) {
 	t.Claims = v
 	for _, m := range v.Members {
 		if !slices.Contains(form.Claims, m.Name) {
-			return nil, Malformed("it has a claim %.40q", m.Name)
+			return nil, Malformed("it has a claim beside those of its type")
 		}
 		if err := t.set(m.Name, m.Value); err != nil {
 			return nil, Malformed("its claim %s %v", m.Name, err)
@@ -368,14 +381,14 @@ func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
 	seconds := now.Unix()
 	var errs []error
 	if has("exp") && seconds-leeway >= t.Expires {
-		errs = append(errs, refuse(ErrExpired, "it was valid until %s and now it is %s", date(t.Expires), date(seconds)))
+		errs = append(errs, refuse(ErrExpired, "it had expired by now, %s", date(seconds)))
 	}
 	for _, c := range []struct {
 		name string
 		from int64
 	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
 		if has(c.name) && seconds+leeway < c.from {
-			errs = append(errs, refuse(ErrNotYetValid, "its %s is %s and now it is %s", c.name, date(c.from), date(seconds)))
+			errs = append(errs, refuse(ErrNotYetValid, "its %s lies after now, %s", c.name, date(seconds)))
 			break
 		}
 	}

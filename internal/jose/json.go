@@ -253,7 +253,7 @@ func (p *parser) object(depth int) (Value, error) {
 			return Value{}, err
 		}
 		if !names.add(name, v.Members) {
-			return Value{}, fmt.Errorf("the name %.100q stands twice in an object", name)
+			return Value{}, errors.New("a name that stands twice in its object")
 		}
 		p.space()
 		if p.peek() != ':' {

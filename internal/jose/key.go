@@ -18,12 +18,12 @@ import (
 // A KeyError says why a key cannot be used. It never holds key material.
 type KeyError struct {
 	Reason string // what is wrong
-	Advice string // what to do, or empty
+	Advice string // what to do
 }
 
 func (e *KeyError) Error() string { return e.Reason }
 
-// Hint returns what to do about the error, or nothing.
+// Hint returns what to do about the error.
 func (e *KeyError) Hint() string { return e.Advice }
 
 // A SigningKey is a private key or a secret with the one algorithm that it is
@@ -81,7 +81,10 @@ func newSigningKey(private crypto.Signer, algorithmName, id string) (*SigningKey
 	const probe = "probe"
 	signature, err := k.sign(probe)
 	if err != nil || v.verify(probe, signature) != nil {
-		return nil, &KeyError{Reason: "the private key does not belong to the public key beside it"}
+		return nil, &KeyError{
+			Reason: "the private key does not belong to the public key beside it",
+			Advice: "take both halves from the same pair; `countersign keygen` makes one",
+		}
 	}
 	return k, nil
 }

@@ -1,6 +1,7 @@
 package jose
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,7 +14,11 @@ import (
 	"github.com/lestrrat-go/jwx/v3/jwk"
 )
 
-const adviceFormats = "a key is PEM (PKCS#8, PKCS#1, SEC 1 or SPKI), a JWK or a JWKS; `countersign keygen` makes a pair"
+const (
+	adviceFormats = "a key is PEM (PKCS#8, PKCS#1, SEC 1 or SPKI), a JWK or a JWKS; `countersign keygen` makes a pair"
+	adviceTypes   = "use Ed25519, P-256, P-384, P-521 or RSA of 2048 bits or more; `countersign keygen` makes a pair"
+	adviceUse     = "use a key that was made for signatures; `countersign keygen` makes a pair"
+)
 
 // ParseSigningKey reads the one private key in a PEM text, a JWK or a JWKS. A
 // JWK's own `alg`, or else algorithmName, names the algorithm; where both are
@@ -94,12 +99,9 @@ func parseKeys(text []byte, algorithmName string) ([]parsedKey, error) {
 
 func parsePEM(text []byte, algorithmName string) ([]parsedKey, error) {
 	var keys []parsedKey
-	for {
-		block, rest := pem.Decode(text)
-		if block == nil {
-			break
-		}
-		text = rest
+	blocks := 0
+	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
+		blocks++
 		// `openssl ecparam -genkey` names the curve in a block of its own.
 		if block.Type == "EC PARAMETERS" {
 			continue
@@ -111,7 +113,8 @@ func parsePEM(text []byte, algorithmName string) ([]parsedKey, error) {
 		keys = append(keys, parsedKey{material, algorithmName, ""})
 	}
 	switch {
-	case len(keys) == 0 || strings.Contains(string(text), "-----BEGIN"):
+	// The decoder passes over a block that it cannot read.
+	case len(keys) == 0 || blocks != bytes.Count(text, []byte("-----BEGIN")):
 		return nil, &KeyError{Reason: "the PEM text is damaged", Advice: "its lines must be kept as they are, with the first and the last"}
 	case len(keys) > 1:
 		return nil, &KeyError{
@@ -151,14 +154,23 @@ func parseBlock(block *pem.Block) (key any, err error) {
 	default:
 		return nil, &KeyError{Reason: fmt.Sprintf("PEM of type %.40q is no key that is known here", block.Type), Advice: adviceFormats}
 	}
-	if err != nil {
+	if err != nil || !signs(key) {
 		// The parser's own error may quote bytes of the key.
 		return nil, &KeyError{
-			Reason: fmt.Sprintf("PEM of type %q does not hold a key of a type and size that is known here", block.Type),
-			Advice: "use Ed25519, P-256, P-384, P-521 or RSA of 2048 bits or more",
+			Reason: fmt.Sprintf("PEM of type %q does not hold a key of a type that is known here", block.Type),
+			Advice: adviceTypes,
 		}
 	}
 	return key, nil
+}
+
+// signs tells whether a key, or the other half of it, is of a type that signs.
+func signs(key any) bool {
+	switch key.(type) {
+	case ed25519.PrivateKey, *ecdsa.PrivateKey, *rsa.PrivateKey, ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey:
+		return true
+	}
+	return false
 }
 
 // parseJWKs reads a JWK or a JWKS (RFC 7517). Of a set it leaves out what
@@ -175,7 +187,7 @@ func parseJWKs(text, algorithmName string) ([]parsedKey, error) {
 		return []parsedKey{k}, err
 	}
 	if set.Kind != Array {
-		return nil, &KeyError{Reason: "`keys` of the JWKS is not an array"}
+		return nil, &KeyError{Reason: "`keys` of the JWKS is not an array", Advice: adviceFormats}
 	}
 	var keys []parsedKey
 	var skipped error
@@ -205,26 +217,28 @@ func parseJWKs(text, algorithmName string) ([]parsedKey, error) {
 // and public keys has published the secrets.
 func usable(v Value) error {
 	if v.Kind != Object {
-		return &KeyError{Reason: "a JWK is not an object"}
+		return &KeyError{Reason: "a JWK is not an object", Advice: adviceFormats}
 	}
 	texts := map[string]string{}
 	for _, name := range []string{"kty", "crv", "alg", "use", "kid"} {
 		if m, ok := v.Get(name); ok {
 			if m.Kind != String {
-				return &KeyError{Reason: fmt.Sprintf("%q of the JWK is not a string", name)}
+				return &KeyError{Reason: fmt.Sprintf("%q of the JWK is not a string", name), Advice: adviceFormats}
 			}
 			texts[name] = m.Text
 		}
 	}
 	kty, crv := texts["kty"], texts["crv"]
-	if kty != "RSA" && kty != "EC" && kty != "oct" && !(kty == "OKP" && crv == "Ed25519") {
-		return &KeyError{Reason: fmt.Sprintf("the JWK has the type %.40q %.40q, which is not known here", kty, crv), Advice: adviceFormats}
+	known := kty == "RSA" || kty == "oct" || kty == "OKP" && crv == "Ed25519" ||
+		kty == "EC" && (crv == "P-256" || crv == "P-384" || crv == "P-521")
+	if !known {
+		return &KeyError{Reason: fmt.Sprintf("the JWK has the type %.40q %.40q, which is not known here", kty, crv), Advice: adviceTypes}
 	}
 	if alg, ok := texts["alg"]; ok && algorithmNamed(alg) == nil {
-		return &KeyError{Reason: fmt.Sprintf("the JWK has the `alg` %.40q, which is not known here", alg)}
+		return &KeyError{Reason: fmt.Sprintf("the JWK has the `alg` %.40q, which is not known here", alg), Advice: adviceUse}
 	}
 	if use, ok := texts["use"]; ok && use != "sig" {
-		return &KeyError{Reason: fmt.Sprintf("the JWK has the `use` %.40q and not \"sig\"", use)}
+		return &KeyError{Reason: fmt.Sprintf("the JWK has the `use` %.40q and not \"sig\"", use), Advice: adviceUse}
 	}
 	return usableOperations(v)
 }
@@ -244,7 +258,7 @@ func usableOperations(v Value) error {
 			return nil
 		}
 	}
-	return &KeyError{Reason: fmt.Sprintf("the JWK's `key_ops` do not hold %q", need)}
+	return &KeyError{Reason: fmt.Sprintf("the JWK's `key_ops` do not hold %q", need), Advice: adviceUse}
 }
 
 func parseJWK(v Value, algorithmName string) (parsedKey, error) {
@@ -278,23 +292,17 @@ func parseJWK(v Value, algorithmName string) (parsedKey, error) {
 // material returns the key that a JWK holds: a crypto.Signer for a private key.
 func material(v Value) (any, error) {
 	// The library's own errors may quote what they could not read.
-	damaged := &KeyError{Reason: "the JWK does not hold a whole key", Advice: adviceFormats}
+	damaged := &KeyError{Reason: "the JWK does not hold a whole key of a type and strength that is known here", Advice: adviceTypes}
 	k, err := jwk.ParseKey([]byte(v.Text))
 	if err != nil {
 		return nil, damaged
 	}
 	var raw any
-	if err := jwk.Export(k, &raw); err != nil {
+	if err := jwk.Export(k, &raw); err != nil || !signs(raw) {
 		return nil, damaged
 	}
-	switch raw := raw.(type) {
-	case ed25519.PrivateKey, *ecdsa.PrivateKey, ed25519.PublicKey, *ecdsa.PublicKey, *rsa.PublicKey:
-		return raw, nil
-	case *rsa.PrivateKey:
-		if raw.Validate() != nil {
-			return nil, damaged
-		}
-		return raw, nil
+	if private, ok := raw.(*rsa.PrivateKey); ok && private.Validate() != nil {
+		return nil, damaged
 	}
-	return nil, damaged
+	return raw, nil
 }

@@ -16,8 +16,11 @@ func Parse(v jose.Value) (*Spec, error) {
 	}
 	s := &Spec{}
 	for _, m := range v.Members {
-		if err := s.set(m.Name, m.Value); err != nil {
-			return nil, fmt.Errorf("the spec's field %.40q %w", m.Name, err)
+		switch err := s.set(m.Name, m.Value); {
+		case errors.Is(err, errUnknownField):
+			return nil, fmt.Errorf("the spec %w", err)
+		case err != nil:
+			return nil, fmt.Errorf("the spec's field %s %w", m.Name, err)
 		}
 	}
 	if s.Version != Version {
@@ -35,6 +38,10 @@ func ParseText(text string) (*Spec, error) {
 	return Parse(v)
 }
 
+// errUnknownField leaves the name out: a spec may come in a token that is
+// refused, and nothing of it is quoted.
+var errUnknownField = errors.New("has a field that is not known here; a newer signer may have set a limit with it")
+
 func (s *Spec) set(name string, v jose.Value) (err error) {
 	if f, ok := FieldNamed(name); ok {
 		return setText(f.Of(s), v)
@@ -42,7 +49,7 @@ func (s *Spec) set(name string, v jose.Value) (err error) {
 	switch name {
 	case "version":
 		if n, err := v.Int(); err != nil || n != Version {
-			return fmt.Errorf("is %.20q, and %d is the version that is known here", v.Text, Version)
+			return fmt.Errorf("is not %d, the version that is known here", Version)
 		}
 		s.Version = Version
 	case "commands":
@@ -59,7 +66,7 @@ func (s *Spec) set(name string, v jose.Value) (err error) {
 	case "signer":
 		s.Signer, err = parseSigner(v)
 	default:
-		return errors.New("is not known here: a newer signer may have set a limit that this version does not understand")
+		return errUnknownField
 	}
 	return err
 }
@@ -105,7 +112,7 @@ func ParseTexts(v jose.Value) (map[string]string, error) {
 	inputs := map[string]string{}
 	return inputs, elements(v, jose.Object, func(m jose.Member) error {
 		if m.Value.Kind != jose.String {
-			return fmt.Errorf("has the value of %.40q as %s where a string is expected", m.Name, m.Value.Kind)
+			return fmt.Errorf("has %s as a value where a string is expected", m.Value.Kind)
 		}
 		inputs[m.Name] = m.Value.Text
 		return nil
@@ -127,7 +134,7 @@ func parseArtifact(v jose.Value) (a Artifact, err error) {
 			a.Size, err = m.Value.Int()
 			return err
 		}
-		return fmt.Errorf("has a field %.40q", m.Name)
+		return errors.New("has an element with a field that is not known here")
 	})
 	if err == nil && (len(v.Members) != 3 || a.Size < 0 || a.Size > maxSize) {
 		err = errors.New("has an element that is not a path, a size and a sha256")
@@ -157,6 +164,6 @@ func parseSigner(v jose.Value) (*Signer, error) {
 		case "sha":
 			return setText(&s.SHA, m.Value)
 		}
-		return fmt.Errorf("has a field %.40q", m.Name)
+		return errors.New("has a field that is not known here")
 	})
 }
