@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/countersign-ci/countersign/internal/report"
 )
 
 // A codeBlock is a fenced block of a Markdown file.
@@ -124,6 +126,7 @@ func TestREADMETables(t *testing.T) {
 	for name, want := range map[string]string{
 		"inputs":  describe(t, "input", action.Inputs),
 		"outputs": describe(t, "output", action.Outputs),
+		"rules":   explain(),
 	} {
 		_, rest, _ := strings.Cut(text, "<!-- "+name+" -->\n")
 		got, _, _ := strings.Cut(rest, "<!-- /"+name+" -->\n")
@@ -146,6 +149,15 @@ func describe(t *testing.T, what string, mapping yaml.Node) string {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", mapping.Content[i].Value, entry.Description)
 	}
 	return b.String() + "\n"
+}
+
+// explain returns a table of all rules.
+func explain() string {
+	var rows [][]string
+	for _, r := range report.Rules {
+		rows = append(rows, []string{"`" + r.ID + "`", r.Means, r.Hint})
+	}
+	return "\n" + report.Table([]string{"rule", "what it means", "what to do"}, rows) + "\n"
 }
 
 // TestREADMELinks checks that every link inside the project leads to a file.
