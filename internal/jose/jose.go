@@ -222,6 +222,8 @@ func split(form Form, token string) (p rawParts, err error) {
 	return rawParts{string(decoded[0]), string(decoded[1]), decoded[2], input}, nil
 }
 
+var strictBase64 = base64.RawURLEncoding.Strict()
+
 // decode decodes base64url without padding (RFC 7515 section 2). There is one
 // encoding for any octets: the decoder checks the unused bits but would pass
 // over line ends.
@@ -229,12 +231,12 @@ func decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errors.New("a line end")
 	}
-	return base64.RawURLEncoding.Strict().DecodeString(s)
+	return strictBase64.DecodeString(s)
 }
 
+// A header is what a token's header says.
 type header struct {
 	alg, typ, kid string
-	hasKid        bool
 }
 
 func parseHeader(form Form, text string) (h header, err error) {
@@ -242,32 +244,37 @@ func parseHeader(form Form, text string) (h header, err error) {
 	if err != nil {
 		return h, err
 	}
-	seen := map[string]bool{}
 	for _, m := range v.Members {
-		field := map[string]*string{"alg": &h.alg, "typ": &h.typ, "kid": &h.kid}[m.Name]
-		if field == nil {
+		switch m.Name {
+		case "alg":
+			h.alg = m.Value.Text
+		case "typ":
+			h.typ = m.Value.Text
+		case "kid":
+			h.kid = m.Value.Text
+		default:
 			return h, Malformed("its header has a member beside alg, typ and kid")
 		}
 		if m.Value.Kind != String {
-			return h, Malformed("the header's %s is %s", m.Name, m.Value.Kind)
+			return h, Malformed("its %s is %s", m.Name, m.Value.Kind)
 		}
-		*field = m.Value.Text
-		seen[m.Name] = true
 	}
-	h.hasKid = seen["kid"]
+	_, hasAlg := v.Get("alg")
+	_, hasTyp := v.Get("typ")
+	_, hasKid := v.Get("kid")
 	a := algorithmNamed(h.alg)
 	switch {
-	case !seen["alg"]:
+	case !hasAlg:
 		return h, Malformed("its header has no alg")
-	case !seen["typ"] && form.Type != "":
+	case !hasTyp && form.Type != "":
 		return h, Malformed("its header has no typ")
-	case seen["typ"] && h.typ == "":
+	case hasTyp && h.typ == "":
 		return h, Malformed("its typ is empty")
 	case form.AnyKeyID:
 		return h, nil
-	case h.hasKid && !validKeyID(h.kid):
+	case hasKid && !validKeyID(h.kid):
 		return h, Malformed("its kid is not 1 to 64 letters, digits, - and _")
-	case a != nil && h.hasKid == (a.family == familySecret):
+	case a != nil && hasKid == (a.family == familySecret):
 		return h, Malformed("a kid goes with every algorithm but an HMAC, and only then")
 	}
 	return h, nil

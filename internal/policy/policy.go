@@ -51,7 +51,7 @@ type Policy struct {
 // Verify decides about a token for a run. The spec is nil unless the report is
 // OK.
 func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Policy, now time.Time) (*report.Report, *runspec.Spec) {
-	v := &verdict{}
+	v := &verdict{findings: make([]report.Finding, 0, len(report.Rules))}
 	if strings.TrimSpace(token) == "" {
 		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
 		return v.report(nil, p.WarnMissing)
@@ -155,13 +155,17 @@ func (v *verdict) times(errs []error) {
 	for _, err := range errs {
 		v.refuse(err)
 	}
-	for outcome, holds := range map[error]string{
-		jose.ErrExpired:         "the token has not expired",
-		jose.ErrNotYetValid:     "the token is valid already",
-		jose.ErrLifetimeTooLong: "the token was made for a short time",
+	failed := errors.Join(errs...)
+	for _, t := range []struct {
+		outcome error
+		holds   string
+	}{
+		{jose.ErrExpired, "the token has not expired"},
+		{jose.ErrNotYetValid, "the token is valid already"},
+		{jose.ErrLifetimeTooLong, "the token was made for a short time"},
 	} {
-		if !errors.Is(errors.Join(errs...), outcome) {
-			v.pass(ruleOf[outcome], holds)
+		if !errors.Is(failed, t.outcome) {
+			v.pass(ruleOf[t.outcome], t.holds)
 		}
 	}
 }
