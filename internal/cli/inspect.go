@@ -6,10 +6,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
-// maxTokenSize is the size of the largest token of any type, in bytes.
-const maxTokenSize = 64 << 20
+// maxTokenFile is the size of the largest token with a line end, in bytes.
+var maxTokenFile = int64(runspec.Token.MaxSize + len("\r\n"))
 
 // tokenFlags say where a token comes from.
 type tokenFlags struct {
@@ -29,7 +30,7 @@ func (a *app) readToken(t tokenFlags) (string, error) {
 			return "", usage("give --token or --token-file", "two tokens where one is meant")
 		}
 		var err error
-		if text, err = a.readFile("the token file", t.file, maxTokenSize); err != nil {
+		if text, err = a.readFile("the token file", t.file, maxTokenFile); err != nil {
 			return "", err
 		}
 	}
@@ -51,7 +52,7 @@ func (a *app) inspect() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		parts, err := jose.Unverified(maxTokenSize, token)
+		parts, err := jose.Unverified(runspec.Token.MaxSize, token)
 		if err != nil {
 			return &exitError{exitRefused, err, "a token is three parts of base64url joined by points"}
 		}
