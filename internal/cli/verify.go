@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"slices"
 	"strconv"
@@ -168,7 +167,7 @@ func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error
 		if canonical, err = spec.MarshalJSON(); err != nil {
 			return nil, err
 		}
-		if commands, err = json.Marshal(append([]string{}, spec.Commands...)); err != nil {
+		if commands, err = report.JSON(append([]string{}, spec.Commands...)); err != nil {
 			return nil, err
 		}
 	}
@@ -180,6 +179,6 @@ func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error
 		{Name: "actor", Value: spec.Actor},
 		{Name: "ref", Value: spec.Ref},
 		{Name: "sha", Value: spec.SHA},
-		{Name: "commands", Value: string(commands)},
+		{Name: "commands", Value: strings.TrimSpace(string(commands))},
 	}, nil
 }
