@@ -3,15 +3,18 @@
 # path is also the output `path` of the step.
 #
 # The binary is built with the Go on PATH and kept in a cache by the hash of all
-# that it is built from, so it is built once for each version of the sources.
+# that it is built from and with, so it is built once for each version of these.
 set -euo pipefail
+
+# What a shell or a build that goes on around this one may have set.
+unset CDPATH GOOS GOARCH GOAMD64 GOARM64 GOEXPERIMENT
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 fail() {
-  echo "error: $1" >&2
-  echo "hint: $2" >&2
-  exit 2
+  echo "error: $2" >&2
+  echo "hint: $3" >&2
+  exit "$1"
 }
 
 # sha256 prints the SHA-256 of its input in hex. macOS has no sha256sum.
@@ -20,31 +23,39 @@ sha256() {
 }
 
 sources() {
-  find go.mod go.sum cmd internal -type f ! -name '*_test.go' ! -path '*/testdata/*' | LC_ALL=C sort
+  find go.mod go.sum cmd internal scripts/install.sh -type f ! -name '*_test.go' ! -path '*/testdata/*' | LC_ALL=C sort
 }
 
+command -v go >/dev/null ||
+  fail 2 "there is no Go to build countersign with" "add actions/setup-go before this step"
+
 hash=$(
-  sources | while IFS= read -r file; do
-    printf '%s\n' "$file"
-    cat "$file"
-  done | sha256
+  {
+    go version
+    sources | while IFS= read -r file; do
+      printf '%s\n' "$file"
+      cat "$file"
+    done
+  } | sha256
 )
 
 exe=
 [ "${OS:-}" = Windows_NT ] && exe=.exe
-cache=${RUNNER_TOOL_CACHE:-${XDG_CACHE_HOME:-${HOME:?neither RUNNER_TOOL_CACHE nor HOME is set}/.cache}}/countersign
+cache=${RUNNER_TOOL_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}}
+[ -n "$cache" ] || fail 2 "there is no folder to keep the binary in" "set RUNNER_TOOL_CACHE or HOME"
+cache=$cache/countersign
 binary=$cache/$hash/countersign$exe
 
 if [ ! -x "$binary" ]; then
-  command -v go >/dev/null ||
-    fail "there is no Go to build countersign with" "add actions/setup-go before this step"
   mkdir -p "$cache/$hash"
-  # A rename puts the whole binary in place or none, whoever else builds it.
-  building=$cache/$hash/building-$$$exe
-  trap 'rm -f "$building"' EXIT
-  CGO_ENABLED=0 GOFLAGS='' GOWORK=off go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$building" ./cmd/countersign >&2 ||
-    fail "countersign cannot be built" "go.mod says which Go it needs; see the messages above"
-  mv -f "$building" "$binary"
+  # Built in a folder of its own and renamed: whoever else builds it too, what is
+  # in place is whole.
+  building=$(mktemp -d "$cache/building.XXXXXX")
+  trap 'rm -rf "$building"' EXIT
+  CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
+    go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$building/countersign$exe" ./cmd/countersign >&2 ||
+    fail 3 "countersign cannot be built" "it needs the Go that go.mod names, and the modules in it; see the messages above"
+  mv -f "$building/countersign$exe" "$binary"
 fi
 
 if [ -n "${GITHUB_OUTPUT:-}" ]; then

@@ -118,9 +118,7 @@ func (h runnerHost) run(t *testing.T, repository, event string, args ...string) 
 	}, args...)
 	c := exec.Command(h.act, args...)
 	c.Dir = repository
-	c.Env = append(os.Environ(), "XDG_CACHE_HOME="+h.cache, "XDG_CONFIG_HOME="+h.config)
-	// The variables of a workflow that runs these tests are not those of the run.
-	c.Env = slices.DeleteFunc(c.Env, func(s string) bool { return strings.HasPrefix(s, "GITHUB_") })
+	c.Env = append(ownEnvironment(), "XDG_CACHE_HOME="+h.cache, "XDG_CONFIG_HOME="+h.config)
 	output, err := c.CombinedOutput()
 	r := workflowRun{}
 	var exit *exec.ExitError
@@ -183,11 +181,20 @@ func repositoryWith(t *testing.T, workflow string) (folder, sha string) {
 	return folder, strings.TrimSpace(command(t, folder, "git", "rev-parse", "HEAD"))
 }
 
+// ownEnvironment returns the environment without what a workflow or a git hook
+// that runs these tests has set: a run and a repository of theirs, not of ours.
+func ownEnvironment() []string {
+	env := slices.DeleteFunc(os.Environ(), func(s string) bool {
+		return strings.HasPrefix(s, "GITHUB_") || strings.HasPrefix(s, "GIT_") && !strings.HasPrefix(s, "GIT_SSL_")
+	})
+	return append(env, "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+}
+
 // command runs a program and returns its standard output.
 func command(t *testing.T, folder, name string, args ...string) string {
 	t.Helper()
 	c := exec.Command(name, args...)
-	c.Dir = folder
+	c.Dir, c.Env = folder, ownEnvironment()
 	var stderr bytes.Buffer
 	c.Stderr = &stderr
 	output, err := c.Output()
@@ -195,4 +202,12 @@ func command(t *testing.T, folder, name string, args ...string) string {
 		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, stderr.String())
 	}
 	return string(output)
+}
+
+// buildProgram builds countersign and returns its path.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "countersign")
+	command(t, ".", "go", "build", "-o", program, ".")
+	return program
 }

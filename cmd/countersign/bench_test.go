@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
@@ -86,8 +87,11 @@ func measure(b *testing.B, name string, args ...string) (time.Duration, int64) {
 	if err != nil {
 		b.Fatalf("%s %s: %v", name, strings.Join(args, " "), err)
 	}
-	// Linux counts in KiB.
-	return elapsed, c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	peak := c.ProcessState.SysUsage().(*syscall.Rusage).Maxrss
+	if runtime.GOOS != "darwin" { // which alone counts in bytes, not in KiB
+		peak <<= 10
+	}
+	return elapsed, peak
 }
 
 func median(d []time.Duration) time.Duration {

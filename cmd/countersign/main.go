@@ -5,12 +5,17 @@ package main
 import (
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/countersign-ci/countersign/internal/cli"
 )
 
 func main() {
+	// A reader that goes away is to make a write fail, which ends with 3 and takes
+	// the outputs back; without a receiver the signal would end the process first.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(cli.Main(os.Args[1:], cli.Env{
 		Stdin:  os.Stdin,
 		Stdout: os.Stdout,

@@ -62,10 +62,12 @@ func Main(args []string, env Env) int {
 // An app is one run of the program.
 type app struct {
 	Env
-	// failed, where a command sets it, writes the outputs of a run that ends
-	// with an error.
-	failed func() error
+	// failed are the outputs of a run that ends with an error.
+	failed []runner.Output
 }
+
+// maxWord is longer than the name of any command.
+const maxWord = 20
 
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
@@ -78,13 +80,15 @@ func (a *app) root() *cobra.Command {
 			if len(args) == 0 {
 				return usage("countersign --help lists the commands", "there is no command")
 			}
-			return usage("countersign --help lists the commands", "there is no command %.40q", args[0])
+			// What is no word may be a token that was to stand behind a flag.
+			if len(args[0]) > maxWord {
+				return usage("countersign --help lists the commands", "there is no such command")
+			}
+			return usage("countersign --help lists the commands", "there is no command %q", args[0])
 		},
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
-	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usage(c.CommandPath()+" --help lists the flags", "%v", err)
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(a.sign(), a.verify(), a.keygen(), a.inspect(), a.version())
 	return root
 }
@@ -104,7 +108,7 @@ func (a *app) mode(args []string) ([]string, error) {
 		args = []string{mode}
 	}
 	if !slices.Contains(modes, mode) || args[0] != mode {
-		return nil, usage("set the input `mode` to sign or verify", "there is no mode %.40q", mode)
+		return nil, usage("set the input `mode` to sign or verify", "there is no mode %.20q", mode)
 	}
 	return args, nil
 }
@@ -151,10 +155,8 @@ func (a *app) end(err error) int {
 	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
 		a.say("error", "the job summary cannot be written: "+err.Error())
 	}
-	if a.failed != nil {
-		if err := a.failed(); err != nil {
-			a.say("error", "the outputs cannot be written: "+err.Error())
-		}
+	if err := runner.WriteOutputs(a.Getenv, a.failed); err != nil {
+		a.say("error", "the outputs cannot be written: "+err.Error())
 	}
 	return exit.code
 }
@@ -195,28 +197,14 @@ func (a *app) print(text []byte) error {
 	return nil
 }
 
-// results writes the outputs and the summary of a run; if that fails nothing
-// may count as verified.
+// results writes the summary and the outputs of a run. If that fails nothing may
+// count as verified, so what could be read as that comes last.
 func (a *app) results(outputs []runner.Output, summary string) error {
-	if err := runner.WriteOutputs(a.Getenv, outputs); err != nil {
-		return undecided("", "the outputs cannot be written: %w", err)
-	}
 	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
 		return undecided("", "the job summary cannot be written: %w", err)
 	}
+	if err := runner.WriteOutputs(a.Getenv, outputs); err != nil {
+		return undecided("", "the outputs cannot be written: %w", err)
+	}
 	return nil
 }
-
-func (a *app) version() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return a.print([]byte("countersign " + Version + "\n"))
-		},
-	}
-}
-
-// Version is the version of the program.
-const Version = "0.1.0"

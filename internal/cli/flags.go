@@ -2,25 +2,34 @@ package cli
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/runner"
 )
 
 // A list is a flag that may be given several times. In a variable its values
-// stand one a line. Where commas is true they may also be separated by commas.
+// stand one a line.
 type list struct {
 	values *[]string
-	commas bool
+	split  func(string) []string
 	given  bool // the default is replaced by the first value that is given
+}
+
+// whole and commas are ways to split a value.
+
+func whole(s string) []string { return []string{s} }
+
+func commas(s string) []string {
+	items := strings.Split(s, ",")
+	for i := range items {
+		items[i] = strings.TrimSpace(items[i])
+	}
+	return items
 }
 
 func (l *list) String() string {
@@ -32,13 +41,14 @@ func (l *list) String() string {
 
 func (l *list) Type() string { return "list" }
 
-// Set adds what one flag on the command line gives.
 func (l *list) Set(s string) error {
-	items := []string{s}
-	if l.commas {
-		items = strings.Split(s, ",")
+	for _, item := range l.split(s) {
+		if strings.TrimSpace(item) == "" {
+			return errors.New("an empty value")
+		}
+		l.add(item)
 	}
-	return l.add(items)
+	return nil
 }
 
 // setLines adds what a variable gives.
@@ -54,20 +64,11 @@ func (l *list) setLines(s string) error {
 	return nil
 }
 
-func (l *list) add(items []string) error {
+func (l *list) add(item string) {
 	if !l.given {
 		*l.values, l.given = nil, true
 	}
-	for _, item := range items {
-		if l.commas {
-			item = strings.TrimSpace(item)
-		}
-		if strings.TrimSpace(item) == "" {
-			return errors.New("an empty value")
-		}
-		*l.values = append(*l.values, item)
-	}
-	return nil
+	*l.values = append(*l.values, item)
 }
 
 // variable returns the environment variable that can give a flag.
@@ -92,7 +93,7 @@ func (a *app) run(f func() error) func(*cobra.Command, []string) error {
 		}
 		var err error
 		c.Flags().VisitAll(func(flag *pflag.Flag) {
-			if err == nil && !flag.Changed && flag.Name != "help" {
+			if err == nil && !flag.Changed && a.hasVariable(flag) {
 				err = a.fromEnvironment(flag)
 			}
 		})
@@ -103,6 +104,18 @@ func (a *app) run(f func() error) func(*cobra.Command, []string) error {
 	}
 }
 
+// notInputs are the flags that are no inputs of the Action: it takes a secret
+// from an input and has outputs in place of JSON. Its variables do not count
+// there, for nothing but an earlier step could have set them.
+var notInputs = []string{"json", "secret-file"}
+
+func (a *app) hasVariable(flag *pflag.Flag) bool {
+	if flag.Name == "help" {
+		return false
+	}
+	return !runner.InAction(a.Getenv) || !slices.Contains(notInputs, flag.Name)
+}
+
 func (a *app) fromEnvironment(flag *pflag.Flag) error {
 	name := a.variable(flag.Name)
 	value := a.Getenv(name)
@@ -110,13 +123,41 @@ func (a *app) fromEnvironment(flag *pflag.Flag) error {
 		return nil
 	}
 	set := flag.Value.Set
-	if l, ok := flag.Value.(*list); ok {
+	switch l, ok := flag.Value.(interface{ setLines(string) error }); {
+	case ok:
 		set = l.setLines
+	case flag.Name != "token":
+		// A block in YAML ends with a line end. A token loses its own when it
+		// is read, and only that one.
+		value = string(dropLineEnd([]byte(value)))
 	}
-	if err := set(value); err != nil {
-		return usage("", "%s: %w", name, err)
+	if set(value) != nil {
+		return wrongValue(name, flag)
 	}
 	flag.Changed = true
+	return nil
+}
+
+// wrongValue returns the error for a value that a flag does not take. It leaves
+// the value out: what stands in a wrong place may be a token.
+func wrongValue(name string, flag *pflag.Flag) error {
+	return usage("", "%s takes a value of the form %s", name, flag.Value.Type())
+}
+
+// flagError turns an error of the flag parser into one without values.
+func flagError(c *cobra.Command, err error) error {
+	var invalid *pflag.InvalidValueError
+	if errors.As(err, &invalid) {
+		return wrongValue("--"+invalid.GetFlag().Name, invalid.GetFlag())
+	}
+	return usage(c.CommandPath()+" --help lists the flags", "%w", err)
+}
+
+// noArguments refuses arguments without repeating them.
+func noArguments(c *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return usage(c.CommandPath()+" --help lists the flags", "%s takes flags and no other arguments", c.CommandPath())
+	}
 	return nil
 }
 
@@ -131,7 +172,7 @@ func (a *app) foreignInputs(c *cobra.Command) (err error) {
 			continue
 		}
 		other.Flags().VisitAll(func(flag *pflag.Flag) {
-			if c.Flags().Lookup(flag.Name) == nil && a.Getenv(a.variable(flag.Name)) != "" {
+			if c.Flags().Lookup(flag.Name) == nil && a.hasVariable(flag) && a.Getenv(a.variable(flag.Name)) != "" {
 				err = usage("leave it out, or set another mode",
 					"the input `%s` means nothing in mode %s", flag.Name, c.Name())
 			}
@@ -140,53 +181,27 @@ func (a *app) foreignInputs(c *cobra.Command) (err error) {
 	return err
 }
 
-// readFile reads a file of at most max bytes, or standard input for "-". What is
-// beyond is not read: the result has one byte more, for the reader to refuse.
-func (a *app) readFile(what, path string, max int64) ([]byte, error) {
-	if path == "-" {
-		text, err := io.ReadAll(io.LimitReader(a.Stdin, max+1))
-		if err != nil {
-			return nil, undecided("", "%s cannot be read from standard input: %w", what, err)
+func listFlag(c *cobra.Command, to *[]string, name string, split func(string) []string, description string) {
+	c.Flags().Var(&list{values: to, split: split}, name, description)
+}
+
+// facts is the list of --expect. On the command line several may stand in one
+// value, separated by commas. In a variable they do not: there a workflow may
+// have put a value from outside, which is not to bring other facts along.
+type facts struct {
+	list
+}
+
+func (f *facts) Set(s string) error {
+	for _, item := range policy.SplitExpect(s) {
+		if err := f.list.Set(item); err != nil {
+			return err
 		}
-		return text, nil
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, unreadable(what, err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil {
-		return nil, unreadable(what, err)
-	}
-	return text, nil
+	return nil
 }
 
-// unreadable returns the error for a file that was named and cannot be read. It
-// leaves the path out: a variable that should hold a path may hold a secret.
-func unreadable(what string, err error) error {
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
-		err = cause.Err
-	}
-	return usage("check the path and who may read the file", "%s cannot be read: %w", what, err)
-}
-
-// stringFlag, boolFlag and listFlag add a flag with its description.
-
-func stringFlag(c *cobra.Command, to *string, name, def, description string) {
-	c.Flags().StringVar(to, name, def, description)
-}
-
-func boolFlag(c *cobra.Command, to *bool, name, description string) {
-	c.Flags().BoolVar(to, name, false, description)
-}
-
-func listFlag(c *cobra.Command, to *[]string, name string, commas bool, description string) {
-	c.Flags().Var(&list{values: to, commas: commas}, name, description)
-}
-
-// choiceFlag is a flag with a closed set of values; the first is the default.
+// A choice is a flag with a closed set of values.
 type choice struct {
 	value   *string
 	choices []string
@@ -203,12 +218,13 @@ func (c *choice) Type() string { return strings.Join(c.choices, "|") }
 
 func (c *choice) Set(s string) error {
 	if !slices.Contains(c.choices, s) {
-		return fmt.Errorf("there is no %.40q, there are %s", s, strings.Join(c.choices, " and "))
+		return errors.New("no choice")
 	}
 	*c.value = s
 	return nil
 }
 
+// choiceFlag adds a choice whose default is the first.
 func choiceFlag(c *cobra.Command, to *string, name, description string, choices ...string) {
 	*to = choices[0]
 	c.Flags().Var(&choice{to, choices}, name, description)

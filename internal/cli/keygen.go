@@ -17,11 +17,11 @@ func (a *app) keygen() *cobra.Command {
 		Short:   "Make a key pair",
 		Long:    "Make a key pair, one JWK (RFC 7517) a file. An existing file is never overwritten.",
 		Example: "  countersign keygen --private orchestrator.jwk --public orchestrator.pub.jwk",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
-	stringFlag(c, &algorithm, "alg", "EdDSA", "EdDSA, ES256, ES384, ES512, PS256, PS384, PS512, RS256, RS384 or RS512")
-	stringFlag(c, &private, "private", "", "file for the private key, which gets the mode 0600")
-	stringFlag(c, &public, "public", "", "file for the public key")
+	c.Flags().StringVar(&algorithm, "alg", "EdDSA", "EdDSA, ES256, ES384, ES512, PS256, PS384, PS512, RS256, RS384 or RS512")
+	c.Flags().StringVar(&private, "private", "", "file for the private key, which gets the mode 0600")
+	c.Flags().StringVar(&public, "public", "", "file for the public key")
 	c.RunE = a.run(func() error {
 		if private == "" || public == "" {
 			return usage("give --private FILE and --public FILE", "two files are needed, one for each half of the pair")
@@ -48,10 +48,8 @@ func create(path string, text []byte, mode fs.FileMode) error {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		return usage("choose another name, or remove the file if nothing depends on it", "%q exists and is not overwritten", path)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
-		return usage("choose a folder that exists and can be written", "a key file cannot be made: %w", err)
 	case err != nil:
-		return undecided("", "a key file cannot be made: %w", err)
+		return usage("choose a folder that exists and can be written", "a key file cannot be made: %w", err)
 	}
 	_, err = f.Write(text)
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {

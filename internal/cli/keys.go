@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,9 +21,9 @@ type keyFlags struct {
 }
 
 func addKeyFlags(c *cobra.Command, k *keyFlags, half string) {
-	stringFlag(c, &k.key, "key", "", half+" as PEM, JWK or JWKS: a path; in a variable also the content")
-	stringFlag(c, &k.secretFile, "secret-file", "", "file with the secret that signer and verifier share")
-	stringFlag(c, &k.algorithm, "alg", "", "algorithm, where the key does not say it: another one of its type (default EdDSA, ES256, ES384, ES512, PS256 or HS256)")
+	c.Flags().StringVar(&k.key, "key", "", half+" as PEM, JWK or JWKS: a path; in a variable also the content")
+	c.Flags().StringVar(&k.secretFile, "secret-file", "", "file with the secret that signer and verifier share")
+	c.Flags().StringVar(&k.algorithm, "alg", "", "algorithm, where the key does not say it: another one of its type (default EdDSA, ES256, ES384, ES512, PS256 or HS256)")
 }
 
 // A keySource is the one key or secret that was given.
@@ -57,11 +57,11 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 		return s, nil
 	case k.secretFile != "":
 		text, err := a.readFile("the secret file", k.secretFile, maxKeySize)
-		s.secret = dropLineEnd(text)
-		if err == nil && len(s.secret) == 0 {
-			err = usage("make one with `openssl rand -hex 32`", "the secret is empty")
+		if err != nil {
+			return s, err
 		}
-		return s, err
+		s.secret = append([]byte{}, dropLineEnd(text)...)
+		return s, nil
 	case isContent(k.key):
 		s.text = []byte(k.key)
 	case strings.HasPrefix(k.key, "https://"):
@@ -70,20 +70,8 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 		return s, usage("use https", "a key set over http could be anybody's")
 	default:
 		s.text, err = a.readFile("the key file", k.key, maxKeySize)
-		if len(s.text) > maxKeySize {
-			return s, usage("", "the key file has more than %d bytes", maxKeySize)
-		}
 	}
 	return s, err
-}
-
-// dropLineEnd drops the one line end that a file or a command's output ends with.
-func dropLineEnd(b []byte) []byte {
-	line, ended := bytes.CutSuffix(b, []byte("\n"))
-	if !ended {
-		return b
-	}
-	return bytes.TrimSuffix(line, []byte("\r"))
 }
 
 func (a *app) signingKey(k keyFlags) (*jose.SigningKey, error) {
@@ -109,10 +97,12 @@ func (a *app) verifyingKeys(ctx context.Context, k keyFlags) (*jose.VerifyingKey
 	case s.url != "":
 		const hint = "without the keys nothing can be verified; try again, or give the keys as a file"
 		text, err := jwks.Fetch(ctx, a.HTTP, s.url)
-		if err != nil {
+		switch {
+		case errors.Is(err, jwks.ErrAddress):
+			return nil, usage("it has the form https://host/path", "%w", err)
+		case err != nil:
 			return nil, undecided(hint, "the key set cannot be fetched: %w", err)
-		}
-		if !json.Valid(text) {
+		case !json.Valid(text):
 			return nil, undecided(hint, "the key set's URL did not answer with JSON")
 		}
 		s.text = text

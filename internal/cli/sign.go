@@ -7,6 +7,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -40,24 +41,27 @@ What no flag gives comes from the workflow context: the actor always; ids, ref a
 commit where the spec is for the same repository; event and inputs where it is for
 the same workflow too.`,
 		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 	}
 	addKeyFlags(c, &f.keyFlags, "private key")
 	for _, field := range runspec.Fields {
 		name := strings.ReplaceAll(field.Name, "_", "-")
 		f.fields[field.Name] = new(string)
-		stringFlag(c, f.fields[field.Name], name, "", "what the run's "+strings.ReplaceAll(name, "-", " ")+" has to be")
+		c.Flags().StringVar(f.fields[field.Name], name, "", "what the run's "+strings.ReplaceAll(name, "-", " ")+" has to be")
 	}
-	listFlag(c, &f.commands, "command", false, "a command that the run may execute (repeats)")
-	stringFlag(c, &f.inputs, "inputs", "", "the run's inputs, as a JSON object")
-	stringFlag(c, &f.spec, "spec", "", "file with a spec to start from; flags win")
-	stringFlag(c, &f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
-	stringFlag(c, &f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
+	listFlag(c, &f.commands, "command", whole, "a command that the run may execute (repeats)")
+	c.Flags().StringVar(&f.inputs, "inputs", "", "the run's inputs, as a JSON object")
+	c.Flags().StringVar(&f.spec, "spec", "", "file with a spec to start from; flags win")
+	c.Flags().StringVar(&f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
+	c.Flags().StringVar(&f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
 	c.Flags().DurationVar(&f.ttl, "ttl", 10*time.Minute, "how long the token is valid, at most 24h")
-	stringFlag(c, &f.tokenInput, "token-input", "token", "the input that carries the token, which is not signed")
-	boolFlag(c, &f.mask, "mask", "mask the token in the log; GitHub then drops it as the output of a job")
-	boolFlag(c, &f.json, "json", "print token, spec, digest, id and expiry as one JSON object")
-	c.RunE = a.run(func() error { return a.runSign(f) })
+	c.Flags().StringVar(&f.tokenInput, "token-input", "token", "the input that carries the token, which is not signed")
+	c.Flags().BoolVar(&f.mask, "mask", false, "mask the token in the log; GitHub then drops it as the output of a job")
+	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
+	c.RunE = a.run(func() error {
+		a.failed = (&signed{}).outputs()
+		return a.runSign(f)
+	})
 	return c
 }
 
@@ -68,6 +72,16 @@ type signed struct {
 	SpecDigest string          `json:"spec_digest"` // sha256:<64 hex>
 	ID         string          `json:"jti"`
 	ExpiresAt  string          `json:"expires_at"` // RFC 3339, UTC
+}
+
+func (s *signed) outputs() []runner.Output {
+	return []runner.Output{
+		{Name: "token", Value: s.Token},
+		{Name: "spec", Value: string(s.Spec)},
+		{Name: "spec-digest", Value: s.SpecDigest},
+		{Name: "jti", Value: s.ID},
+		{Name: "expires-at", Value: s.ExpiresAt},
+	}
 }
 
 func (a *app) runSign(f *signFlags) error {
@@ -92,14 +106,7 @@ func (a *app) runSign(f *signFlags) error {
 			return undecided("", "the token cannot be masked: %w", err)
 		}
 	}
-	outputs := []runner.Output{
-		{Name: "token", Value: issued.Token},
-		{Name: "spec", Value: string(issued.Spec)},
-		{Name: "spec-digest", Value: issued.SpecDigest},
-		{Name: "jti", Value: issued.ID},
-		{Name: "expires-at", Value: issued.ExpiresAt},
-	}
-	if err := a.results(outputs, signSummary(spec, issued)); err != nil {
+	if err := a.results(issued.outputs(), signSummary(spec, issued)); err != nil {
 		return err
 	}
 	if f.json {
@@ -197,6 +204,9 @@ func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec, run 
 	}
 	if f.audience == "" {
 		f.audience = run.RepositoryURL(spec.Repository)
+	}
+	if !utf8.ValidString(f.issuer + f.audience) {
+		return nil, usage("", "the issuer or the audience is not UTF-8")
 	}
 	canonical, err := spec.MarshalJSON()
 	if err != nil {

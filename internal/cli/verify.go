@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +15,9 @@ import (
 
 // checks are what verify can check.
 var checks = []string{"token"}
+
+// minMask is the length of the shortest text that is masked, in bytes.
+const minMask = 20
 
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
@@ -43,27 +45,27 @@ Every field that the spec has must match the run. Exit code 0: it holds. 1: it i
 refused, and standard error says why. 2: flags or keys are wrong. 3: undecided.`,
 		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
   countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"`,
-		Args: cobra.NoArgs,
+		Args: noArguments,
 	}
-	listFlag(c, &f.check, "check", true, "what to check: "+strings.Join(checks, ", "))
+	listFlag(c, &f.check, "check", commas, "what to check: "+strings.Join(checks, ", "))
 	addTokenFlags(c, &f.tokenFlags)
 	addKeyFlags(c, &f.keyFlags, "public key")
 	c.Flags().Lookup("key").Usage += "; or the https URL of a JWKS"
-	stringFlag(c, &f.issuer, "issuer", "", "who must have signed, such as https://github.com/acme/orchestrator")
-	stringFlag(c, &f.audience, "audience", "", "for whom the token must be (default: the URL of the run's repository)")
-	listFlag(c, &f.require, "require", true, "fields that the spec must have")
-	listFlag(c, &f.expect, "expect", false, "name=value: a fact that the run does not tell, such as environment=production (repeats)")
-	stringFlag(c, &f.tokenInput, "token-input", "token", "the input that carries the token, which is not compared")
-	listFlag(c, &f.allowUnsignedInputs, "allow-unsigned-inputs", true, "inputs that may have a value although none is signed, such as those with a default")
-	listFlag(c, &f.dispatchers, "dispatchers", true, "accounts that may start the run for the signed actor")
-	boolFlag(c, &f.allowRerun, "allow-rerun", "accept further attempts of a run")
+	c.Flags().StringVar(&f.issuer, "issuer", "", "who must have signed, such as https://github.com/acme/orchestrator")
+	c.Flags().StringVar(&f.audience, "audience", "", "for whom the token must be (default: the URL of the run's repository)")
+	listFlag(c, &f.require, "require", commas, "fields that the spec must have")
+	c.Flags().Var(&facts{list{values: &f.expect, split: whole}}, "expect", "name=value: a fact that the run does not tell, such as environment=production (repeats)")
+	c.Flags().StringVar(&f.tokenInput, "token-input", "token", "the input that carries the token, which is not compared")
+	listFlag(c, &f.allowUnsignedInputs, "allow-unsigned-inputs", commas, "inputs that may have a value although none is signed, such as those with a default")
+	listFlag(c, &f.dispatchers, "dispatchers", commas, "accounts that may start the run for the signed actor")
+	c.Flags().BoolVar(&f.allowRerun, "allow-rerun", false, "accept further attempts of a run")
 	choiceFlag(c, &f.onMissing, "on-missing", "what a missing token does", "block", "warn")
 	choiceFlag(c, &f.onInvalid, "on-invalid", "what a token that fails does", "block", "warn")
-	boolFlag(c, &f.json, "json", "print the report as one JSON object")
+	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 	c.RunE = a.run(func() error {
-		a.failed = func() error {
-			outputs, err := verifyOutputs(&report.Report{}, nil)
-			return errors.Join(err, runner.WriteOutputs(a.Getenv, outputs))
+		var err error
+		if a.failed, err = verifyOutputs(&report.Report{}, nil); err != nil {
+			return err
 		}
 		return a.runVerify(c, f)
 	})
@@ -75,9 +77,11 @@ func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	// Nothing is printed before: whatever it is, it may be somebody's token.
-	if strings.TrimSpace(token) != "" && runner.OnRunner(a.Getenv) {
-		if err := runner.Mask(a.Stderr, strings.TrimSpace(token)); err != nil {
+	missing := strings.TrimSpace(token) == ""
+	// Nothing is printed before: whatever it is, it may be somebody's token. What
+	// is too short for one is left alone, for a mask of `true` drops outputs.
+	if len(token) >= minMask && runner.OnRunner(a.Getenv) {
+		if err := runner.Mask(a.Stderr, token); err != nil {
 			return undecided("", "the token cannot be masked: %w", err)
 		}
 	}
@@ -94,9 +98,13 @@ func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	// A missing token is refused for that, whatever it would be compared with.
-	if err := p.Check(run); err != nil && strings.TrimSpace(token) != "" {
-		return usage("--expect name=value supplies what the run does not tell", "%w", err)
+	if missing && !p.WarnMissing {
+		// It is refused for that, whatever it would be compared with.
+		r, _ := policy.Verify(token, nil, run, p, a.Now())
+		return a.finish(r, nil, f.json)
+	}
+	if err := p.Check(run); err != nil {
+		return usage("--expect name=value supplies what the run does not tell, --audience for whom the token is", "%w", err)
 	}
 	keys, err := a.verifyingKeys(c.Context(), f.keyFlags)
 	if err != nil {
@@ -134,9 +142,6 @@ func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	if err := a.results(outputs, r.Summary()); err != nil {
-		return err
-	}
 	if err := r.Text(a.Stderr); err != nil {
 		return undecided("", "standard error cannot be written: %w", err)
 	}
@@ -144,6 +149,9 @@ func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
 		if err := runner.Annotate(a.Stderr, r.Findings); err != nil {
 			return undecided("", "standard error cannot be written: %w", err)
 		}
+	}
+	if err := a.results(outputs, r.Summary()); err != nil {
+		return err
 	}
 	if asJSON {
 		if err := a.answer(r); err != nil {

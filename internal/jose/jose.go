@@ -69,8 +69,8 @@ func refuse(outcome error, format string, args ...any) error {
 // Malformed returns an [Error] with the outcome [ErrMalformed].
 func Malformed(format string, args ...any) error { return refuse(ErrMalformed, format, args...) }
 
-// Leeway is how far the clocks of signer and verifier may be apart.
-const Leeway = time.Minute
+// leeway is how far the clocks of signer and verifier may be apart.
+const leeway = time.Minute
 
 // A Form says how a token has to look.
 type Form struct {
@@ -292,23 +292,31 @@ func validKeyID(s string) bool {
 // key's.
 func (keys *VerifyingKeys) find(h header) (verifyingKey, error) {
 	a := algorithmNamed(h.alg)
-	unsupported := refuse(ErrUnsupportedAlgorithm, "its alg is not the algorithm of the verifier's key")
-	if a == nil || (a.family == familySecret) != (keys.secret != nil) {
-		return verifyingKey{}, unsupported
+	key, known := keys.byID[h.kid]
+	if keys.secret != nil {
+		key, known = *keys.secret, true
 	}
-	key := keys.secret
-	if key == nil {
-		k, ok := keys.byID[h.kid]
-		if !ok {
-			known := slices.Sorted(maps.Keys(keys.byID))
-			return verifyingKey{}, refuse(ErrUnknownKey, "its kid names none of the verifier's keys, %.300q", known)
+	switch {
+	case a == nil || !keys.use(a) || known && key.algorithm != a:
+		return verifyingKey{}, refuse(ErrUnsupportedAlgorithm, "its alg is not the algorithm of the verifier's key")
+	case !known:
+		ids := slices.Sorted(maps.Keys(keys.byID))
+		return verifyingKey{}, refuse(ErrUnknownKey, "its kid names none of the verifier's keys, %.300q", ids)
+	}
+	return key, nil
+}
+
+// use tells whether any key is used with that algorithm.
+func (keys *VerifyingKeys) use(a *algorithm) bool {
+	if keys.secret != nil {
+		return keys.secret.algorithm == a
+	}
+	for _, key := range keys.byID {
+		if key.algorithm == a {
+			return true
 		}
-		key = &k
 	}
-	if key.algorithm != a {
-		return verifyingKey{}, unsupported
-	}
-	return *key, nil
+	return false
 }
 
 func parseClaims(form Form, text string) (*Token, error) {
@@ -378,13 +386,13 @@ func parseObject(what, text string) (Value, error) {
 	return v, nil
 }
 
-// CheckTimes checks the time claims that the token's form lists, with [Leeway]:
+// CheckTimes checks the time claims that the token's form lists, with a leeway of one minute:
 // that the token is valid now and was not made to be valid for longer than
 // maxLifetime, where that is not zero. The errors wrap [ErrExpired],
 // [ErrNotYetValid] or [ErrLifetimeTooLong].
 func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
 	has := func(name string) bool { return slices.Contains(t.form.Claims, name) }
-	leeway := int64(Leeway / time.Second)
+	leeway := int64(leeway / time.Second)
 	seconds := now.Unix()
 	var errs []error
 	if has("exp") && seconds-leeway >= t.Expires {

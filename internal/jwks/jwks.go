@@ -20,13 +20,16 @@ const (
 // Timeout is how long one call of [Fetch] may take in all.
 const Timeout = 10 * time.Second
 
+// ErrAddress is the error for an address that is no https URL.
+var ErrAddress = errors.New("the address of the key set is not an https URL of a host")
+
 // Fetch gets the text at an https URL once, at most 1 MiB within [Timeout]. It
 // follows a redirect only to the same host, so that whoever controls a path of
 // it cannot name another one as the authority.
 func Fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, errors.New("the address of the key set is not an https URL")
+		return nil, ErrAddress
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -47,7 +50,12 @@ func Fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 	}
 	response, err := sameHost.Do(request)
 	if err != nil {
-		return nil, err
+		// The client's own error repeats the URL, and with it what its query has.
+		var cause *url.Error
+		if errors.As(err, &cause) {
+			err = cause.Err
+		}
+		return nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {

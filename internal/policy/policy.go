@@ -85,8 +85,8 @@ func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, e
 	if t.Subject != spec.Subject() {
 		return nil, nil, jose.Malformed("its sub and its spec do not name the same repository and commit")
 	}
-	if t.ID == "" {
-		return nil, nil, jose.Malformed("its jti is empty")
+	if t.ID == "" || t.Issuer == "" {
+		return nil, nil, jose.Malformed("its jti or iss is empty")
 	}
 	return t, spec, nil
 }
@@ -325,11 +325,15 @@ func (v *verdict) inputs(spec *runspec.Spec, actual runspec.Inputs, p Policy) {
 		v.fail(report.WrongInputs, "the inputs of this run are not known, for its event payload is missing")
 		return
 	}
-	names := slices.Concat(slices.Collect(maps.Keys(spec.Inputs)), slices.Collect(maps.Keys(actual.Text)), actual.Other)
+	v.settle(report.WrongInputs, p.inputFailures(spec.Inputs, actual), "the inputs are the signed ones")
+}
+
+// inputFailures says how the inputs of a run differ from those that are signed.
+func (p Policy) inputFailures(all map[string]string, actual runspec.Inputs) (failures []string) {
+	names := slices.Concat(slices.Collect(maps.Keys(all)), slices.Collect(maps.Keys(actual.Text)), actual.Other)
 	slices.Sort(names)
-	var failures []string
 	for _, name := range slices.Compact(names) {
-		signed, has := spec.Inputs[name], actual.Text[name]
+		signed, has := all[name], actual.Text[name]
 		other := slices.Contains(actual.Other, name)
 		switch {
 		case name == p.TokenInput && signed == "":
@@ -343,5 +347,5 @@ func (v *verdict) inputs(spec *runspec.Spec, actual runspec.Inputs, p Policy) {
 			failures = append(failures, fmt.Sprintf("the input %.100q has another value in this run than the signed one", name))
 		}
 	}
-	v.settle(report.WrongInputs, failures, "the inputs are the signed ones")
+	return failures
 }

@@ -77,7 +77,7 @@ var tokenChanges = []change{
 	{"other issuer", func(s *scene) { s.claims.Issuer = "https://github.com/mallory/orchestrator" }, about(report.WrongIssuer)},
 	{"issuer in another case", func(s *scene) { s.claims.Issuer = "https://github.com/Acme/orchestrator" }, about(report.WrongIssuer)},
 	{"issuer with a slash", func(s *scene) { s.claims.Issuer += "/" }, about(report.WrongIssuer)},
-	{"no issuer", func(s *scene) { s.claims.Issuer = "" }, about(report.WrongIssuer)},
+	{"empty issuer", func(s *scene) { s.claims.Issuer = "" }, about(report.MalformedToken)},
 	{"any issuer", func(s *scene) { s.policy.Issuer, s.claims.Issuer = "", "https://github.com/mallory/x" }, nil},
 
 	{"other audience", func(s *scene) { s.claims.Audience = "https://github.com/acme/gadgets" }, about(report.WrongAudience)},

@@ -35,6 +35,19 @@ const (
 	Warn Status = "warn"
 )
 
+// Level returns how a finding of that status is announced: as an error, as a
+// warning, or not at all.
+func (s Status) Level() string {
+	switch s {
+	case Pass:
+		return ""
+	case Warn:
+		return "warning"
+	default:
+		return "error"
+	}
+}
+
 // A Finding is the result of one rule.
 type Finding struct {
 	Rule    string `json:"rule"`
@@ -136,8 +149,7 @@ func (r *Report) Text(w io.Writer) error {
 		if f.Status == Pass {
 			continue
 		}
-		label := map[Status]string{Fail: "error", Warn: "warning"}[f.Status]
-		fmt.Fprintf(&b, "%s: %s\n", label, Printable(f.Rule+": "+f.Message))
+		fmt.Fprintf(&b, "%s: %s\n", f.Status.Level(), Printable(f.Rule+": "+f.Message))
 		if hint := hintFor(f.Rule); f.Rule != hinted && hint != "" {
 			fmt.Fprintf(&b, "hint: %s\n", hint)
 		}

@@ -42,7 +42,7 @@ func TestAnnotate(t *testing.T) {
 	}{
 		{"nothing", nil, ""},
 		{"pass", []report.Finding{{Rule: "expired", Status: report.Pass, Message: "m"}}, ""},
-		{"unknown status", []report.Finding{{Rule: "expired", Message: "m"}}, ""},
+		{"unknown status", []report.Finding{{Rule: "expired", Message: "m"}}, "::error title=Countersign%3A expired::m\n"},
 		{
 			"fail", []report.Finding{{Rule: "expired", Status: report.Fail, Message: "too late"}},
 			"::error title=Countersign%3A expired::too late\n",

@@ -6,6 +6,7 @@ package runner
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -32,6 +33,7 @@ func OnRunner(getenv Getenv) bool { return getenv("GITHUB_ACTIONS") == "true" }
 // could not be read.
 func ReadContext(getenv Getenv) (runspec.Context, error) {
 	c := runspec.Context{
+		OnRunner:          OnRunner(getenv),
 		ServerURL:         strings.TrimSuffix(getenv("GITHUB_SERVER_URL"), "/"),
 		Repository:        getenv("GITHUB_REPOSITORY"),
 		RepositoryID:      getenv("GITHUB_REPOSITORY_ID"),
@@ -68,17 +70,24 @@ var inputsMember = map[string]string{
 	"repository_dispatch": "client_payload",
 }
 
+// maxPayload is the size of the largest event payload, in bytes. GitHub cuts
+// payloads off at 25 MB.
+const maxPayload = 32 << 20
+
 // readInputs reads the inputs of a run from its event payload. Where no payload
-// is named the inputs of a dispatch are not known; other events have none.
+// is named the inputs of a dispatch are not known; other events have none. A
+// payload whose event is not told may be that of a dispatch.
 func readInputs(event, path string) (runspec.Inputs, error) {
 	member, dispatched := inputsMember[event]
-	if !dispatched {
+	switch {
+	case event == "":
+		return runspec.Inputs{Known: path == ""}, nil
+	case !dispatched:
 		return runspec.Inputs{Known: true}, nil
-	}
-	if path == "" {
+	case path == "":
 		return runspec.Inputs{}, nil
 	}
-	payload, err := os.ReadFile(path)
+	payload, err := readPayload(path)
 	if err != nil {
 		var cause *fs.PathError
 		if errors.As(err, &cause) {
@@ -91,6 +100,19 @@ func readInputs(event, path string) (runspec.Inputs, error) {
 		return runspec.Inputs{}, fmt.Errorf("the event payload in GITHUB_EVENT_PATH: %w", err)
 	}
 	return in, nil
+}
+
+func readPayload(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	payload, err := io.ReadAll(io.LimitReader(f, maxPayload+1))
+	if err == nil && len(payload) > maxPayload {
+		err = fmt.Errorf("it has more than %d bytes", maxPayload)
+	}
+	return payload, err
 }
 
 // parseInputs returns the inputs in an event payload. An absent member stands

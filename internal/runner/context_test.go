@@ -121,7 +121,7 @@ func TestReadInputs(t *testing.T) {
 		// Other events have no inputs, so their payload is nobody's business.
 		{"push", "push", `{"inputs":{"a":"b"}}`, runspec.Inputs{Known: true}},
 		{"push with a payload that is no JSON", "push", `{`, runspec.Inputs{Known: true}},
-		{"no event", "", `{"inputs":{"a":"b"}}`, runspec.Inputs{Known: true}},
+		{"no event", "", `{"inputs":{"a":"b"}}`, runspec.Inputs{}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

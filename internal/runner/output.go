@@ -46,8 +46,7 @@ func WriteSummary(getenv Getenv, markdown string) error {
 	return appendTo(getenv("GITHUB_STEP_SUMMARY"), markdown+"\n")
 }
 
-// appendTo appends in one write, so that a file never holds half an output. The
-// runner makes its files; one that is not there is not its.
+// appendTo appends in one write, so that a file never holds half an output.
 func appendTo(path, text string) (err error) {
 	if path == "" {
 		return nil
@@ -70,7 +69,7 @@ func Mask(w io.Writer, value string) error {
 // for one that blocks, a warning for one that does not.
 func Annotate(w io.Writer, findings []report.Finding) error {
 	for _, f := range findings {
-		name := map[report.Status]string{report.Fail: "error", report.Warn: "warning"}[f.Status]
+		name := f.Status.Level()
 		if name == "" {
 			continue
 		}

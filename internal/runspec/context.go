@@ -9,11 +9,12 @@ import (
 	"github.com/countersign-ci/countersign/internal/jose"
 )
 
-// DefaultServerURL is the server that is meant where a context names none.
-const DefaultServerURL = "https://github.com"
+// defaultServerURL is the server that is meant where a context names none.
+const defaultServerURL = "https://github.com"
 
 // A Context is what is known of the run at hand. What is empty is not known.
 type Context struct {
+	OnRunner          bool   // whether a runner says that this is a run
 	ServerURL         string // without a slash at its end
 	Repository        string
 	RepositoryID      string
@@ -70,7 +71,9 @@ func ParseInputs(v jose.Value) (Inputs, error) {
 
 // IsKnown tells whether there is a run at all. An actor and a server alone are
 // none: people set those variables too, and other systems.
-func (c *Context) IsKnown() bool { return c.Repository != "" || c.SHA != "" || c.RunID != "" }
+func (c *Context) IsKnown() bool {
+	return c.OnRunner || c.Repository != "" || c.SHA != "" || c.RunID != "" || c.RunAttempt != 0 || c.Event != ""
+}
 
 // Workflow returns the path of the workflow file in the run's repository. The
 // path of a workflow in another repository has the name of that one before it.
@@ -93,7 +96,7 @@ func (c *Context) Workflow() string {
 func (c *Context) RepositoryURL(repository string) string {
 	server := c.ServerURL
 	if server == "" {
-		server = DefaultServerURL
+		server = defaultServerURL
 	}
 	return server + "/" + repository
 }
@@ -171,7 +174,7 @@ func (c *Context) signer() *Signer {
 
 // SignedIn tells whether the spec was signed in the very run and attempt of c.
 func (s *Spec) SignedIn(c Context) bool {
-	return s.Signer != nil && c.RunID != "" && c.RunAttempt > 0 &&
+	return s.Signer != nil && c.Repository != "" && c.RunID != "" && c.RunAttempt > 0 &&
 		s.Signer.RunID == c.RunID && s.Signer.RunAttempt == c.RunAttempt && SameName(s.Signer.Repository, c.Repository)
 }
 

@@ -27,6 +27,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -175,22 +176,32 @@ func (s *Spec) Validate() error {
 			wants = "a number"
 		case f.Name == "ref" && !strings.HasPrefix(value, "refs/"):
 			wants = "a full ref, such as refs/heads/main"
-		case !utf8.ValidString(value):
-			wants = "UTF-8"
 		}
 		if wants != "" {
 			return fmt.Errorf("%s is %.100q and should be %s", f.Name, value, wants)
 		}
 	}
-	for _, command := range s.Commands {
-		if !utf8.ValidString(command) {
-			return fmt.Errorf("the command %.100q is not UTF-8", command)
-		}
-	}
-	for name, value := range s.Inputs {
-		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return fmt.Errorf("the input %.100q is not UTF-8", name)
-		}
+	if !s.isUTF8() {
+		return errors.New("the spec has a text that is not UTF-8")
 	}
 	return nil
+}
+
+// isUTF8 tells whether all texts are UTF-8; what is not would be signed as
+// something else.
+func (s *Spec) isUTF8() bool {
+	texts := slices.Clone(s.Commands)
+	for _, f := range Fields {
+		texts = append(texts, *f.Of(s))
+	}
+	for name, value := range s.Inputs {
+		texts = append(texts, name, value)
+	}
+	for _, a := range s.Artifacts {
+		texts = append(texts, a.Path, a.SHA256)
+	}
+	if s.Signer != nil {
+		texts = append(texts, s.Signer.Repository, s.Signer.WorkflowRef, s.Signer.RunID, s.Signer.Actor, s.Signer.SHA)
+	}
+	return !slices.ContainsFunc(texts, func(text string) bool { return !utf8.ValidString(text) })
 }

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// maxTokenFile is the size of the largest token with a line end, in bytes.
+var maxTokenFile = int64(runspec.Token.MaxSize + len("\r\n"))
+
+// tokenFlags say where a token comes from.
+type tokenFlags struct {
+	token, file string
+}
+
+func addTokenFlags(c *cobra.Command, t *tokenFlags) {
+	c.Flags().StringVar(&t.token, "token", "", "the token itself")
+	c.Flags().StringVar(&t.file, "token-file", "", "file that holds the token; - is standard input")
+}
+
+// readToken returns the token less one line end. It is empty where none was given.
+func (a *app) readToken(t tokenFlags) (string, error) {
+	text := []byte(t.token)
+	if t.file != "" {
+		if t.token != "" {
+			return "", usage("give --token or --token-file", "two tokens where one is meant")
+		}
+		var err error
+		text, err = a.readFile("the token file", t.file, maxTokenFile)
+		// What is too large is no token, which is for the check to say.
+		if err != nil && !errors.Is(err, errTooLarge) {
+			return "", err
+		}
+	}
+	return string(dropLineEnd(text)), nil
+}
