@@ -71,6 +71,9 @@ func TestIsKnown(t *testing.T) {
 		{"repository", runspec.Context{Repository: "acme/widgets"}, true},
 		{"commit", runspec.Context{SHA: commit}, true},
 		{"run", runspec.Context{RunID: "1"}, true},
+		{"attempt", runspec.Context{RunAttempt: 2}, true},
+		{"event", runspec.Context{Event: "push"}, true},
+		{"runner", runspec.Context{OnRunner: true}, true},
 	} {
 		if got := test.run.IsKnown(); got != test.want {
 			t.Errorf("%s: IsKnown() = %t, want %t", test.name, got, test.want)
@@ -146,6 +149,7 @@ func TestSignedIn(t *testing.T) {
 		// Run ids are unique to a server's repositories, but a signer names its own.
 		{"other repository", func(_ *runspec.Context, s *runspec.Signer) { s.Repository = "acme/other" }, false},
 		{"repository unknown", func(c *runspec.Context, s *runspec.Signer) { s.Repository = "" }, false},
+		{"repository unknown on both sides", func(c *runspec.Context, s *runspec.Signer) { c.Repository, s.Repository = "", "" }, false},
 		{"run unknown on both sides", func(c *runspec.Context, s *runspec.Signer) { c.RunID, s.RunID = "", "" }, false},
 		{"attempt unknown on both sides", func(c *runspec.Context, s *runspec.Signer) { c.RunAttempt, s.RunAttempt = 0, 0 }, false},
 	}
