@@ -32,6 +32,7 @@ type actEvent struct {
 	Arg        string   `json:"arg"`
 	Content    string   `json:"content"` // of a summary
 	Message    string   `json:"msg"`
+	Printed    bool     `json:"raw_output"` // whether the step itself printed the message
 }
 
 // output returns an output of the step with that id, and whether it was set.
@@ -54,7 +55,28 @@ func (r workflowRun) result(step string) (result string) {
 	return result
 }
 
-// log returns what a step printed.
+// lost returns a step whose log was lost, or "". Every step that runs a program
+// in the workflows here prints something.
+func (r workflowRun) lost() string {
+	printed := map[string]bool{}
+	for _, e := range r.events {
+		if e.Printed {
+			// A step inside the Action counts for the step that uses it too.
+			for i := range e.StepID {
+				printed[strings.Join(e.StepID[:i+1], "/")] = true
+			}
+		}
+	}
+	for _, e := range r.events {
+		id := strings.Join(e.StepID, "/")
+		if e.Stage == "Main" && e.StepResult != "" && !printed[id] && !strings.HasPrefix(e.Step, "actions/checkout@") {
+			return e.JobID + "/" + id
+		}
+	}
+	return ""
+}
+
+// log returns what the steps printed.
 func (r workflowRun) log() string {
 	var b strings.Builder
 	for _, e := range r.events {
@@ -106,6 +128,22 @@ func newRunnerHost(t *testing.T) runnerHost {
 	}
 	h.goCache = strings.TrimSpace(command(t, ".", "go", "env", "GOCACHE"))
 	return h
+}
+
+// runLogged is run for a test that reads the log. Under load act can lose what a
+// step that ends at once has printed; then the workflow runs again.
+func (h runnerHost) runLogged(t *testing.T, repository, event string, args ...string) workflowRun {
+	t.Helper()
+	const attempts = 5
+	lost := ""
+	for range attempts {
+		r := h.run(t, repository, event, args...)
+		if lost = r.lost(); lost == "" {
+			return r
+		}
+	}
+	t.Fatalf("act lost the log of the step %s, %d times", lost, attempts)
+	return workflowRun{}
 }
 
 // run runs the workflows of a repository for an event, on this machine.

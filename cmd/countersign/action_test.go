@@ -58,7 +58,7 @@ func TestAction(t *testing.T) {
 func testSignedRun(t *testing.T, host runnerHost) {
 	private, public := newKeys(t)
 	repository, sha := repositoryWith(t, ".github/workflows/signed-run.yml")
-	r := host.run(t, repository, "workflow_dispatch", "--actor", "alice", "--input", "reason=weekly",
+	r := host.runLogged(t, repository, "workflow_dispatch", "--actor", "alice", "--input", "reason=weekly",
 		"-s", "COUNTERSIGN_KEY="+private, "--var", "COUNTERSIGN_PUBLIC_KEY="+public)
 	if r.exitCode != 0 {
 		t.Fatalf("act ended with %d, want 0", r.exitCode)
@@ -136,7 +136,7 @@ func testDispatch(t *testing.T, host runnerHost) {
 			for name, value := range test.inputs {
 				args = append(args, "--input", name+"="+value)
 			}
-			r := host.run(t, repository, "workflow_dispatch", args...)
+			r := host.runLogged(t, repository, "workflow_dispatch", args...)
 			verified, commands := "true", `["terraform plan"]`
 			if test.failure != "" {
 				verified, commands = "false", ""

@@ -98,11 +98,11 @@ func TestREADMEWorkflow(t *testing.T) {
 			"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
 			"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
 		args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
-		r := host.run(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
+		r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
 		if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
 			t.Errorf("with a token the workflow ended with %d", r.exitCode)
 		}
-		r = host.run(t, repository, "workflow_dispatch", args...)
+		r = host.runLogged(t, repository, "workflow_dispatch", args...)
 		if r.exitCode != 1 || !strings.Contains(r.log(), "missing-token") || strings.Contains(r.log(), "Main actions/checkout") {
 			t.Errorf("without a token the workflow ended with %d, want 1", r.exitCode)
 		}

@@ -109,6 +109,9 @@ func (a *app) runSign(f *signFlags) error {
 	if err := a.results(issued.outputs(), signSummary(spec, issued)); err != nil {
 		return err
 	}
+	if runner.OnRunner(a.Getenv) {
+		a.say("signed", issued.SpecDigest+", valid until "+issued.ExpiresAt)
+	}
 	if f.json {
 		return a.answer(issued)
 	}
