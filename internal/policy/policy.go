@@ -208,7 +208,7 @@ var fieldRules = []struct {
 
 // compare compares the fields of a spec with the facts of the run.
 func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Policy) {
-	v.bound(spec, p)
+	v.bound(spec, run, p)
 	for _, r := range fieldRules {
 		if r.rule == report.WrongActor && isDispatcher(facts.Actor, p) {
 			v.pass(r.rule, "a dispatcher acts for the signed actor")
@@ -267,14 +267,19 @@ func sameValue(name, a, b string) bool {
 
 func isID(name string) bool { return strings.HasSuffix(name, "_id") }
 
-// bound checks that the spec has what is required of it, and what somebody
-// expects of it: a token that says nothing of a stack is not one for that stack.
-func (v *verdict) bound(spec *runspec.Spec, p Policy) {
+// bound checks that the spec has what is required of it. Where there is no run,
+// what is expected is all that is compared, so it is required too: a token that
+// says nothing of a stack is not one for that stack. To a run it only adds a
+// fact, which limits a token as much as those that the run tells itself.
+func (v *verdict) bound(spec *runspec.Spec, run runspec.Context, p Policy) {
 	required := slices.Clone(p.Require)
 	for _, name := range p.Expect.named {
-		// An id is compared only where both sides know it, and no inputs are
-		// the same as an empty set of them.
-		if !isID(name) && name != "inputs" && !slices.Contains(required, name) {
+		switch {
+		// An id is compared only where both sides know it, and no inputs are the
+		// same as an empty set of them.
+		case isID(name), name == "inputs", slices.Contains(required, name):
+		// Commands are no fact of a run.
+		case !run.IsKnown(), name == "commands":
 			required = append(required, name)
 		}
 	}

@@ -114,8 +114,13 @@ var tokenChanges = []change{
 	}, about(report.Unbound)},
 	{"nothing required", func(s *scene) { s.spec.SHA, s.policy.Require = "", nil }, nil},
 	// What somebody expects of a run, a token has to say.
-	{"no environment although expected", func(s *scene) { s.spec.Environment = "" }, about(report.Unbound)},
-	{"no stack although expected", func(s *scene) { s.spec.Stack = "" }, about(report.Unbound)},
+	// On a run a supplied fact limits no token that says nothing of it, as the
+	// run's own facts do not; --require does.
+	{"no environment although supplied", func(s *scene) { s.spec.Environment = "" }, nil},
+	{"no stack although supplied", func(s *scene) { s.spec.Stack = "" }, nil},
+	{"no stack although supplied and required", func(s *scene) {
+		s.spec.Stack, s.policy.Require = "", append([]string{"stack"}, s.policy.Require...)
+	}, about(report.Unbound)},
 	{"no commands although expected", func(s *scene) { s.spec.Commands = nil }, about(report.Unbound)},
 
 	{"expired, for somebody else", func(s *scene) {
@@ -125,6 +130,7 @@ var tokenChanges = []change{
 		s.now, s.claims.Expires = start.Add(48*time.Hour), start.Add(25*time.Hour)
 		s.claims.Issuer, s.claims.Audience = "x", "y"
 		s.spec.Environment, s.spec.Stack, s.spec.Commands = "staging", "", []string{"rm -rf /"}
+		s.policy.Require = append([]string{"stack"}, s.policy.Require...)
 		s.run = runspec.Context{
 			Repository: "mallory/widgets", SHA: otherCommit, Ref: "refs/heads/x", Event: "push", Actor: "mallory",
 			WorkflowRef:     "mallory/widgets/.github/workflows/x.yml@refs/heads/x",

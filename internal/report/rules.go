@@ -48,7 +48,7 @@ var Rules = []Rule{
 	{LifetimeTooLong, "The token was made to be valid for more than 24 hours.", "sign for at most 24h"},
 	{WrongIssuer, "Another repository signed than `--issuer` expects.", "sign in the expected repository, or expect another one with `--issuer`"},
 	{WrongAudience, "The token is for another repository or server.", "sign for this repository with `sign --repository`, or give both sides the same `--audience`"},
-	{Unbound, "The spec lacks a field that is required or expected, so it would hold for any value.", "sign with the field, or change what is needed with `--require`"},
+	{Unbound, "The spec lacks a field that it must have, so it would hold for any value.", "sign with the field, or change what is needed with `--require`"},
 	{WrongRepository, "The run is of another repository, or of one that took over its name.", "sign for this repository with `sign --repository`"},
 	{WrongActor, "Another account started the run, or one that took over its name.", "sign for this actor, or name an account that starts runs for others in `--dispatchers`"},
 	{WrongTriggeringActor, "Another account triggered this attempt of the run.", "sign again for whoever triggers the run, or name the account in `--dispatchers`"},
