@@ -212,3 +212,21 @@ func TestWhere(t *testing.T) {
 		}
 	}
 }
+
+// A payload that GitHub never sends is not read to its end.
+func TestPayloadTooLarge(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(path, []byte("{}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": path}
+	for size, want := range map[int64]string{32 << 20: "JSON at byte", 32<<20 + 1: "more than 33554432 bytes"} {
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		_, err := runner.ReadContext(func(name string) string { return env[name] })
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("with %d bytes: %v, want an error with %q", size, err, want)
+		}
+	}
+}
