@@ -30,7 +30,7 @@ func addKeyFlags(c *cobra.Command, k *keyFlags, half string) {
 type keySource struct {
 	text   []byte // PEM, JWK or JWKS
 	url    string // of a JWKS
-	secret []byte
+	secret []byte // not nil where it is the one that was given
 }
 
 // isContent tells whether a value is a key itself and not the name of one.
@@ -60,6 +60,7 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 		if err != nil {
 			return s, err
 		}
+		// An empty file is a secret too, one that is refused for its length.
 		s.secret = append([]byte{}, dropLineEnd(text)...)
 		return s, nil
 	case isContent(k.key):

@@ -38,8 +38,8 @@ func (a *app) sign() *cobra.Command {
 		Long: `Build a spec from the workflow context and sign it.
 
 What no flag gives comes from the workflow context: the actor always; ids, ref and
-commit where the spec is for the same repository; event and inputs where it is for
-the same workflow too.`,
+commit where the spec is for the same repository; workflow, event and inputs where
+it is for the same workflow too.`,
 		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'`,
 		Args:    noArguments,
 	}

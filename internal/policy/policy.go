@@ -334,11 +334,11 @@ func (v *verdict) inputs(spec *runspec.Spec, actual runspec.Inputs, p Policy) {
 }
 
 // inputFailures says how the inputs of a run differ from those that are signed.
-func (p Policy) inputFailures(all map[string]string, actual runspec.Inputs) (failures []string) {
-	names := slices.Concat(slices.Collect(maps.Keys(all)), slices.Collect(maps.Keys(actual.Text)), actual.Other)
+func (p Policy) inputFailures(spec map[string]string, actual runspec.Inputs) (failures []string) {
+	names := slices.Concat(slices.Collect(maps.Keys(spec)), slices.Collect(maps.Keys(actual.Text)), actual.Other)
 	slices.Sort(names)
 	for _, name := range slices.Compact(names) {
-		signed, has := all[name], actual.Text[name]
+		signed, has := spec[name], actual.Text[name]
 		other := slices.Contains(actual.Other, name)
 		switch {
 		case name == p.TokenInput && signed == "":
