@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // errTooLarge is wrapped by an error about a file that is larger than it may be.
@@ -50,4 +51,25 @@ func dropLineEnd(b []byte) []byte {
 		return b
 	}
 	return bytes.TrimSuffix(line, []byte("\r"))
+}
+
+// writeFile writes a file as a whole or not at all.
+func writeFile(path string, text []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".countersign-*")
+	if err != nil {
+		return unwritable(err)
+	}
+	defer os.Remove(f.Name()) // gone already where all went well
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+		return unwritable(err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
+func unwritable(err error) error {
+	return undecided("check the path and who may write there", "a file cannot be written: %w", err)
 }

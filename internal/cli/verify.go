@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,7 +15,7 @@ import (
 )
 
 // checks are what verify can check.
-var checks = []string{"token"}
+var checks = []string{"token", "pins"}
 
 // minMask is the length of the shortest text that is masked, in bytes.
 const minMask = 20
@@ -31,6 +32,7 @@ type verifyFlags struct {
 	dispatchers          []string
 	allowRerun           bool
 	onMissing, onInvalid string
+	pins                 pinFlags
 	json                 bool
 }
 
@@ -38,13 +40,17 @@ func (a *app) verify() *cobra.Command {
 	f := &verifyFlags{check: []string{"token"}, require: slices.Clone(policy.DefaultRequire)}
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Check that a signed spec lets the run at hand go on",
-		Long: `Check that a signed spec lets the run at hand go on.
+		Short: "Check that a signed spec lets the run go on, and what the run pulls in",
+		Long: `Check that a signed spec lets the run at hand go on, and what the run pulls in.
 
-Every field that the spec has must match the run. Exit code 0: it holds. 1: it is
-refused, and standard error says why. 2: flags or keys are wrong. 3: undecided.`,
+--check token: every field that the spec has must match the run. --check pins:
+every plugin and action is pinned to a commit that its repository holds. Exit code
+0: it holds. 1: it is refused, and standard error says why. 2: flags, config or
+keys are wrong. 3: undecided.`,
 		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
-  countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"`,
+  countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"
+  countersign verify --check pins --write
+  countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload`,
 		Args: noArguments,
 	}
 	listFlag(c, &f.check, "check", commas, "what to check: "+strings.Join(checks, ", "))
@@ -61,10 +67,11 @@ refused, and standard error says why. 2: flags or keys are wrong. 3: undecided.`
 	c.Flags().BoolVar(&f.allowRerun, "allow-rerun", false, "accept further attempts of a run")
 	choiceFlag(c, &f.onMissing, "on-missing", "what a missing token does", "block", "warn")
 	choiceFlag(c, &f.onInvalid, "on-invalid", "what a token that fails does", "block", "warn")
+	addPinFlags(c, &f.pins)
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 	c.RunE = a.run(func() error {
 		var err error
-		if a.failed, err = verifyOutputs(&report.Report{}, nil); err != nil {
+		if a.failed, err = verifyOutputs(&report.Report{}, nil, rewritten{}); err != nil {
 			return err
 		}
 		return a.runVerify(c, f)
@@ -77,7 +84,6 @@ func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	missing := strings.TrimSpace(token) == ""
 	// Nothing is printed before: whatever it is, it may be somebody's token. What
 	// is too short for one is left alone, for a mask of `true` drops outputs.
 	if len(token) >= minMask && runner.OnRunner(a.Getenv) {
@@ -90,28 +96,46 @@ func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
 			return usage("there are: "+strings.Join(checks, ", "), "there is no check %.40q", check)
 		}
 	}
+	var findings []report.Finding
+	var spec *runspec.Spec
+	if slices.Contains(f.check, "token") {
+		r, signed, err := a.verifyToken(c.Context(), f, token)
+		if err != nil {
+			return err
+		}
+		if !slices.Contains(f.check, "pins") || r.Blocks() {
+			return a.finish(r, signed, rewritten{}, f.json)
+		}
+		findings, spec = r.Findings, signed
+	}
+	return a.verifyPins(c, f, findings, spec)
+}
+
+// verifyToken checks the token. The spec is nil unless the report is OK.
+func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*report.Report, *runspec.Spec, error) {
+	missing := strings.TrimSpace(token) == ""
 	p, err := f.policy()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	run, err := a.context()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	if missing && !p.WarnMissing {
 		// It is refused for that, whatever it would be compared with.
 		r, _ := policy.Verify(token, nil, run, p, a.Now())
-		return a.finish(r, nil, f.json)
+		return r, nil, nil
 	}
 	if err := p.Check(run); err != nil {
-		return usage("--expect name=value supplies what the run does not tell, --audience for whom the token is", "%w", err)
+		return nil, nil, usage("--expect name=value supplies what the run does not tell, --audience for whom the token is", "%w", err)
 	}
-	keys, err := a.verifyingKeys(c.Context(), f.keyFlags)
+	keys, err := a.verifyingKeys(ctx, f.keyFlags)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	r, spec := policy.Verify(token, keys, run, p, a.Now())
-	return a.finish(r, spec, f.json)
+	return r, spec, nil
 }
 
 // policy returns what the flags ask for.
@@ -137,8 +161,8 @@ func (f *verifyFlags) policy() (policy.Policy, error) {
 
 // finish shows a report and decides the exit code. The spec is nil unless the
 // report is OK.
-func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
-	outputs, err := verifyOutputs(r, spec)
+func (a *app) finish(r *report.Report, spec *runspec.Spec, done rewritten, asJSON bool) error {
+	outputs, err := verifyOutputs(r, spec, done)
 	if err != nil {
 		return err
 	}
@@ -166,7 +190,7 @@ func (a *app) finish(r *report.Report, spec *runspec.Spec, asJSON bool) error {
 
 // verifyOutputs returns the outputs of a report. They are always all written, so
 // that none is left from before.
-func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error) {
+func verifyOutputs(r *report.Report, spec *runspec.Spec, done rewritten) ([]runner.Output, error) {
 	var canonical, commands []byte
 	if spec == nil {
 		spec = &runspec.Spec{}
@@ -188,5 +212,7 @@ func verifyOutputs(r *report.Report, spec *runspec.Spec) ([]runner.Output, error
 		{Name: "ref", Value: spec.Ref},
 		{Name: "sha", Value: spec.SHA},
 		{Name: "commands", Value: strings.TrimSpace(string(commands))},
+		{Name: "pins-changed", Value: strconv.FormatBool(done.files > 0)},
+		{Name: "pull-request-url", Value: done.pullRequest},
 	}, nil
 }

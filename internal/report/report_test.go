@@ -2,8 +2,6 @@ package report_test
 
 import (
 	"encoding/json"
-	"errors"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,6 +12,9 @@ import (
 func TestNew(t *testing.T) {
 	finding := func(rule string, status report.Status, message string) report.Finding {
 		return report.Finding{Rule: rule, Status: status, Message: message}
+	}
+	at := func(rule, file string, line, column int) report.Finding {
+		return report.Finding{Rule: rule, Status: report.Fail, File: file, Line: line, Column: column}
 	}
 	spec := json.RawMessage(`{"version":1}`)
 	tests := []struct {
@@ -51,6 +52,16 @@ func TestNew(t *testing.T) {
 			true,
 		},
 		{
+			"findings of one rule by file, line and column, those without a file first",
+			[]report.Finding{
+				at("b", "b.yml", 1, 1), at("b", "a.yml", 10, 2), at("b", "a.yml", 10, 1), at("b", "a.yml", 9, 5), at("a", "c.yml", 1, 1), finding("b", report.Fail, "1"),
+			},
+			&report.Report{Failure: "a", Findings: []report.Finding{
+				at("a", "c.yml", 1, 1), finding("b", report.Fail, "1"), at("b", "a.yml", 9, 5), at("b", "a.yml", 10, 1), at("b", "a.yml", 10, 2), at("b", "b.yml", 1, 1),
+			}},
+			true,
+		},
+		{
 			"unknown status",
 			[]report.Finding{finding("a", "", "1")},
 			&report.Report{Failure: "a", Findings: []report.Finding{finding("a", "", "1")}},
@@ -72,6 +83,11 @@ func TestNew(t *testing.T) {
 			}
 		})
 	}
+}
+
+func withPins(r *report.Report, pins any) *report.Report {
+	r.Pins = pins
+	return r
 }
 
 // Programs rely on the names and on what is null and what is left out.
@@ -100,6 +116,16 @@ func TestReportJSON(t *testing.T) {
 			report.New(nil, nil),
 			`{"ok":true,"failure":"","findings":[],"spec":null}` + "\n",
 		},
+		{
+			"pins",
+			withPins(report.New([]report.Finding{{Rule: "unpinned", Status: report.Fail, Message: "m", File: "a"}}, json.RawMessage(`{"version":1}`)), []string{"\x1b"}),
+			`{"ok":false,"failure":"unpinned","findings":[{"rule":"unpinned","status":"fail","message":"m","file":"a"}],"spec":null,"pins":["\u001b"]}` + "\n",
+		},
+		{
+			"no pins where they were checked",
+			withPins(report.New(nil, nil), []string{}),
+			`{"ok":true,"failure":"","findings":[],"spec":null,"pins":[]}` + "\n",
+		},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -111,105 +137,5 @@ func TestReportJSON(t *testing.T) {
 				t.Errorf("JSON (-want +got):\n%s", diff)
 			}
 		})
-	}
-}
-
-func TestText(t *testing.T) {
-	tests := []struct {
-		name     string
-		findings []report.Finding
-		want     []string // lines; "hint:" stands for any hint
-	}{
-		{"all pass", []report.Finding{{Rule: report.Expired, Status: report.Pass}, {Rule: report.WrongActor, Status: report.Pass}}, []string{
-			"verified: 2 rules hold",
-		}},
-		{"failures", []report.Finding{
-			{Rule: report.WrongActor, Status: report.Fail, Message: "octocat is not mallory"},
-			{Rule: report.Expired, Status: report.Fail, Message: "too late"},
-			{Rule: report.Unbound, Status: report.Pass, Message: "not shown"},
-		}, []string{
-			"error: expired: too late", "hint:",
-			"error: wrong-actor: octocat is not mallory", "hint:",
-		}},
-		{"one hint a rule", []report.Finding{
-			{Rule: report.WrongInputs, Status: report.Fail, Message: "a"},
-			{Rule: report.WrongInputs, Status: report.Fail, Message: "b"},
-		}, []string{
-			"error: wrong-inputs: a", "hint:",
-			"error: wrong-inputs: b",
-		}},
-		{"warning", []report.Finding{{Rule: report.Expired, Status: report.Warn, Message: "too late"}}, []string{
-			"warning: expired: too late", "hint:",
-		}},
-		{"rule without a hint", []report.Finding{{Rule: "unheard-of", Status: report.Fail, Message: "m"}}, []string{
-			"error: unheard-of: m",
-		}},
-		{"message from outside", []report.Finding{{Rule: report.WrongRef, Status: report.Fail, Message: "a\n::error::b\x1b[2J"}}, []string{
-			`error: wrong-ref: a\u000a::error::b\u001b[2J`, "hint:",
-		}},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			var b strings.Builder
-			if err := report.New(test.findings, nil).Text(&b); err != nil {
-				t.Fatal(err)
-			}
-			lines := strings.Split(strings.TrimSuffix(b.String(), "\n"), "\n")
-			for i, line := range lines {
-				if hint, ok := strings.CutPrefix(line, "hint: "); ok && hint != "" {
-					lines[i] = "hint:"
-				}
-			}
-			if diff := cmp.Diff(test.want, lines); diff != "" {
-				t.Errorf("text (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-type brokenWriter struct{}
-
-func (brokenWriter) Write([]byte) (int, error) { return 0, errors.New("broken") }
-
-func TestTextUnwritable(t *testing.T) {
-	for _, status := range []report.Status{report.Pass, report.Fail} {
-		r := report.New([]report.Finding{{Rule: report.Expired, Status: status}}, nil)
-		if err := r.Text(brokenWriter{}); err == nil {
-			t.Errorf("a report with the status %s counts as written", status)
-		}
-	}
-}
-
-func TestSummary(t *testing.T) {
-	finding := func(rule string, status report.Status) report.Finding {
-		return report.Finding{Rule: rule, Status: status, Message: "m|n"}
-	}
-	tests := []struct {
-		name     string
-		findings []report.Finding
-		want     string
-	}{
-		{"verified", []report.Finding{finding("b", report.Pass), finding("a", report.Pass)}, "### Countersign: verified\n\n" +
-			"| rule | status | finding |\n| --- | --- | --- |\n| `a` | pass | m&#124;n |\n| `b` | pass | m&#124;n |\n"},
-		{"refused", []report.Finding{finding("b", report.Fail), finding("a", report.Pass)}, "### Countersign: refused\n\n" +
-			"| rule | status | finding |\n| --- | --- | --- |\n| `a` | pass | m&#124;n |\n| `b` | fail | m&#124;n |\n"},
-		{"refused and warned", []report.Finding{finding("b", report.Fail), finding("a", report.Warn)}, "### Countersign: refused\n\n" +
-			"| rule | status | finding |\n| --- | --- | --- |\n| `a` | warn | m&#124;n |\n| `b` | fail | m&#124;n |\n"},
-		{"warned", []report.Finding{finding("a", report.Warn)}, "### Countersign: not verified, but let pass with a warning\n\n" +
-			"| rule | status | finding |\n| --- | --- | --- |\n| `a` | warn | m&#124;n |\n"},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			if diff := cmp.Diff(test.want, report.New(test.findings, nil).Summary()); diff != "" {
-				t.Errorf("summary (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestTable(t *testing.T) {
-	got := report.Table([]string{"a", "b"}, [][]string{{"1", "2"}, {"3", ""}})
-	if diff := cmp.Diff("| a | b |\n| --- | --- |\n| 1 | 2 |\n| 3 |  |\n", got); diff != "" {
-		t.Errorf("table (-want +got):\n%s", diff)
 	}
 }

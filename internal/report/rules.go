@@ -28,6 +28,19 @@ const (
 	WrongInputs          = "wrong-inputs"
 )
 
+// The rules for pins.
+const (
+	Unpinned          = "unpinned"
+	DigestMismatch    = "digest-mismatch"
+	MalformedDigest   = "malformed-digest"
+	ShortDigest       = "short-digest"
+	ImpostorCommit    = "impostor-commit"
+	UnknownRef        = "unknown-ref"
+	UnknownRepository = "unknown-repository"
+	NotAllowed        = "not-allowed"
+	Outdated          = "outdated"
+)
+
 // A Rule is one thing that is checked.
 type Rule struct {
 	ID    string // in kebab-case
@@ -35,7 +48,8 @@ type Rule struct {
 	Hint  string // what to do then
 }
 
-// Rules are all rules. The first six end a check when they fail.
+// Rules are all rules, first those for a token, then those for pins. Of those
+// for a token the first six end a check when they fail.
 var Rules = []Rule{
 	{MissingToken, "No token, an empty one, or white space. Nobody asked for this run.", "start the run from where runs are signed, and hand the token over as the input `token`"},
 	{MalformedToken, "The token does not have the exact form of one, or its spec has a field that this version does not know.", "`countersign inspect` shows what the token says; hand it over as it was printed"},
@@ -61,6 +75,15 @@ var Rules = []Rule{
 	{WrongStack, "The run is for another stack, or nothing says which.", "supply the stack with `--expect stack=NAME`"},
 	{WrongCommands, "Other commands are signed than expected.", "sign again for these commands; `countersign inspect` shows what the token says"},
 	{WrongInputs, "An input of the run is missing, extra or changed.", "sign the inputs with `sign --inputs`, or name those with a default in `--allow-unsigned-inputs`"},
+	{Unpinned, "A ref names no full commit digest but a tag, a branch or a place that cannot be checked, so what it brings can change at any time.", "`verify --check pins --write` pins tags; replace a branch by a tag or a commit by hand"},
+	{DigestMismatch, "The tag that a pin names leads to another commit than the pin says: the tag was moved, or the pin is wrong.", "find out why before you trust either commit; then remove the digest by hand to pin anew"},
+	{MalformedDigest, "A digest is not 40 lower-case hex digits (after `@git-sha1:` or alone) or 64 (after `@git-sha256:`), or its ref cannot be read.", "write the digest in full as git prints it, or remove it by hand to pin anew"},
+	{ShortDigest, "A digest is abbreviated, so it can come to stand for another commit.", "write all of its digits, or remove it by hand to pin anew"},
+	{ImpostorCommit, "No branch and no tag of the repository holds the pinned commit, so it may come from a fork. One that only a tag holds is a warning.", "pin a commit that a branch of the repository holds, or remove the digest by hand to pin anew"},
+	{UnknownRef, "The repository has no tag and no branch of that name.", "correct the name; where there was such a tag, find out why it was deleted"},
+	{UnknownRepository, "The repository does not exist, the API token may not read it, or its server cannot be asked.", "correct the name, or give a token that may read the repository as `GITHUB_TOKEN` or the input `github-token`"},
+	{NotAllowed, "The config does not allow what the ref names.", "use what the config allows, or make an exception in `.github/countersign.yml`"},
+	{Outdated, "There is a newer version within the bound of `--update`.", "`verify --check pins --write` with the same `--update` takes the newer version"},
 }
 
 // hintFor returns what to do when a rule fails.

@@ -43,7 +43,9 @@ func TestRules(t *testing.T) {
 		missing-token malformed-token wrong-type unsupported-algorithm unknown-key bad-signature
 		expired not-yet-valid lifetime-too-long wrong-issuer wrong-audience unbound
 		wrong-repository wrong-actor wrong-triggering-actor rerun wrong-commit wrong-ref
-		wrong-workflow wrong-event wrong-environment wrong-stack wrong-commands wrong-inputs`)
+		wrong-workflow wrong-event wrong-environment wrong-stack wrong-commands wrong-inputs
+		unpinned digest-mismatch malformed-digest short-digest impostor-commit unknown-ref
+		unknown-repository not-allowed outdated`)
 	got := constants(t)
 	for _, rule := range want {
 		if !slices.Contains(got, rule) {

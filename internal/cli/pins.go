@@ -1,0 +1,417 @@
+package cli
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/rogpeppe/go-internal/diff"
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/config"
+	"github.com/countersign-ci/countersign/internal/github"
+	"github.com/countersign-ci/countersign/internal/pin"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
+	"github.com/countersign-ci/countersign/internal/runspec"
+	"github.com/countersign-ci/countersign/internal/tree"
+)
+
+// defaultFiles are the files in which pins are looked for.
+var defaultFiles = []string{
+	"README*.md", ".github/workflows/*.{yml,yaml}", "**/action.{yml,yaml}", ".buildkite/**/*.{yml,yaml}",
+}
+
+// The config files.
+const (
+	configName  = ".github/countersign.yml"
+	boomperName = ".github/boomper.yml"
+)
+
+// pinFlags are the flags of verify for pins.
+type pinFlags struct {
+	files         []string
+	write, dryRun bool
+	style         string
+	update        string
+	minAge        age
+	requireBranch bool
+	publish       string
+	sarif, lower  string
+}
+
+func addPinFlags(c *cobra.Command, f *pinFlags) {
+	listFlag(c, &f.files, "files", whole, "glob of files with pins (repeats; default: READMEs, workflows, actions, Buildkite pipelines)")
+	c.Flags().BoolVar(&f.write, "write", false, "rewrite refs as pins")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "print what --write would change as a unified diff")
+	choiceFlag(c, &f.style, "style", "how new pins of plugins are written", string(pin.StyleCommit), string(pin.StyleGitSHA1))
+	choiceFlag(c, &f.update, "update", "how far pins move to newer versions", string(pin.UpdateNone), string(pin.UpdatePatch), string(pin.UpdateMinor), string(pin.UpdateMajor), string(pin.UpdateLatest))
+	c.Flags().Var(&f.minAge, "min-age", "how long a version must have been published before a pin moves to it, such as 7d")
+	c.Flags().BoolVar(&f.requireBranch, "require-branch", false, "refuse a commit that only a tag holds")
+	choiceFlag(c, &f.publish, "publish", "where a rewrite goes beside the files", "none", "commit", "pull-request")
+	c.Flags().StringVar(&f.sarif, "sarif", "", "file to write the findings to as SARIF 2.1.0")
+	c.Flags().StringVar(&f.lower, "lower", "", "print this file with its digests in the form that agents check out; - is standard input")
+}
+
+// An age is a duration that may be given in days.
+type age time.Duration
+
+func (a *age) String() string { return time.Duration(*a).String() }
+func (a *age) Type() string   { return "age" }
+
+func (a *age) Set(s string) error {
+	d, err := config.ParseDuration(s)
+	*a = age(d)
+	return err
+}
+
+// rewritten is what a check of pins changed.
+type rewritten struct {
+	files       int
+	pullRequest string // its URL
+}
+
+// A pinCheck is one check of pins.
+type pinCheck struct {
+	*app
+	flags   *pinFlags
+	asJSON  bool
+	tree    *tree.Tree
+	config  *config.Config
+	client  *github.Client
+	options pin.Options
+}
+
+// verifyPins checks the pins, after the findings and the spec of a token.
+func (a *app) verifyPins(c *cobra.Command, f *verifyFlags, findings []report.Finding, spec *runspec.Spec) error {
+	check := &pinCheck{app: a, flags: &f.pins, asJSON: f.json}
+	if err := check.prepare(c); err != nil {
+		return err
+	}
+	files, err := check.find(c.Context())
+	if err != nil {
+		return err
+	}
+	a.progress(files, check.options.Host)
+	result, err := pin.Check(c.Context(), check.client, files, check.options)
+	if err != nil {
+		return checkError(err)
+	}
+	r := report.New(slices.Concat(findings, result.Findings), spec)
+	r.Pins = append([]pin.Pin{}, result.Pins...)
+	if len(files) == 0 {
+		a.say("note", "no file matches, so there is nothing to check")
+	}
+	done, err := check.apply(c.Context(), r, result, files)
+	if err != nil {
+		return err
+	}
+	return a.finish(r, spec, done, f.json)
+}
+
+// checkError is the error of a check that decided nothing.
+func checkError(err error) error {
+	var overlap *pin.OverlapError
+	if errors.As(err, &overlap) {
+		return usage("", "%w", err)
+	}
+	return undecided("", "%w", err)
+}
+
+// prepare reads the config and the flags that it gives.
+func (p *pinCheck) prepare(c *cobra.Command) (err error) {
+	if p.tree, err = tree.Open(c.Context(), "."); err != nil {
+		return treeError(err)
+	}
+	if err := p.readConfig(); err != nil {
+		return err
+	}
+	for _, name := range []string{"files", "style", "update", "min-age", "require-branch"} {
+		values, ok := p.config.Flag(name)
+		if flag := c.Flags().Lookup(name); ok && !flag.Changed {
+			for _, value := range values {
+				if err := flag.Value.Set(value); err != nil {
+					return wrongValue(name+" in "+configName, flag)
+				}
+			}
+		}
+	}
+	f := p.flags
+	switch {
+	case f.write && f.dryRun:
+		return usage("leave one of them out", "--dry-run writes nothing, and --write does")
+	case f.lower != "" && (f.write || f.dryRun || p.asJSON || len(f.files) > 0 && c.Flags().Changed("files")):
+		return usage("give --lower the one file", "--lower prints a file and goes with none of --write, --dry-run, --json and --files")
+	case f.publish != "none" && !f.write:
+		return usage("add --write", "--publish publishes what --write writes")
+	}
+	return p.setOptions(c.Context())
+}
+
+func (p *pinCheck) readConfig() error {
+	p.config = &config.Config{}
+	for _, file := range []struct {
+		name  string
+		parse func(string, []byte) (*config.Config, error)
+	}{{configName, config.Parse}, {boomperName, config.ParseBoomper}} {
+		text, err := p.tree.Read(file.name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return treeError(err)
+		}
+		parsed, err := file.parse(file.name, text)
+		if err != nil {
+			return usage("", "%w", err)
+		}
+		if file.name == configName {
+			p.config = parsed
+		} else {
+			p.config.Updates = append(p.config.Updates, parsed.Updates...)
+		}
+	}
+	return nil
+}
+
+// apiToken returns the token for the API. In the Action only its input counts.
+func (a *app) apiToken() string {
+	names := []string{"COUNTERSIGN_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"}
+	if a.variable("github-token") == "INPUT_GITHUB_TOKEN" {
+		names = []string{"INPUT_GITHUB_TOKEN"}
+	}
+	for _, name := range names {
+		if token := strings.TrimSpace(a.Getenv(name)); token != "" {
+			return token
+		}
+	}
+	return ""
+}
+
+func (p *pinCheck) setOptions(ctx context.Context) error {
+	run, err := p.context()
+	if err != nil {
+		return err
+	}
+	server, err := url.Parse(cmp.Or(run.ServerURL, "https://github.com"))
+	if err != nil || server.Host == "" {
+		return usage("it is the URL of the server, such as https://github.com", "GITHUB_SERVER_URL is no URL")
+	}
+	p.client, err = github.New(github.Config{
+		APIURL: p.Getenv("GITHUB_API_URL"), GraphQLURL: p.Getenv("GITHUB_GRAPHQL_URL"),
+		Token: p.apiToken(), HTTP: p.HTTP, Now: p.Now,
+	})
+	if err != nil {
+		return usage("", "%w", err)
+	}
+	p.options = pin.Options{
+		Host: server.Host, Style: pin.Style(p.flags.style), Write: p.flags.write || p.flags.dryRun,
+		Update: pin.Update(p.flags.update), MinAge: time.Duration(p.flags.minAge), Now: p.Now(),
+		RequireBranch: p.flags.requireBranch, Config: p.config,
+	}
+	if tag, ok := strings.CutPrefix(run.Ref, "refs/tags/"); ok && run.Event == "release" {
+		p.options.OwnVersion = tag
+	}
+	p.options.Own, err = p.own(ctx, run.Repository)
+	return err
+}
+
+// own returns the repository whose tree it is: that of the run, or the one that
+// was cloned.
+func (p *pinCheck) own(ctx context.Context, repository string) (pin.Repository, error) {
+	if repository == "" {
+		origin, err := p.tree.Origin(ctx)
+		if err != nil {
+			return pin.Repository{}, treeError(err)
+		}
+		return pin.ParseRemote(origin, p.options.Host), nil
+	}
+	owner, name, _ := strings.Cut(repository, "/")
+	return pin.Repository{Owner: owner, Name: name}, nil
+}
+
+// find reads the files and finds their refs.
+func (p *pinCheck) find(ctx context.Context) ([]*pin.File, error) {
+	if p.flags.lower != "" {
+		f, err := p.lowerFile()
+		return []*pin.File{f}, err
+	}
+	names, err := p.tree.Tracked(defaultFiles)
+	if len(p.flags.files) > 0 {
+		names, err = p.tree.Named(p.flags.files)
+	}
+	if err != nil {
+		return nil, treeError(err)
+	}
+	names = slices.DeleteFunc(names, func(name string) bool { return name == pin.LockName })
+	files := make([]*pin.File, len(names))
+	finders := sync.Pool{New: func() any { return new(pin.Finder) }}
+	err = p.tree.Each(names, func(i int, name string, text []byte) error {
+		finder := finders.Get().(*pin.Finder)
+		defer finders.Put(finder)
+		f, err := finder.Find(name, text)
+		if err != nil {
+			return undecided("mend the file, or leave it out with --files", "%w", err)
+		}
+		// The text is only lent. Without refs it matters to patterns alone.
+		f.Text = bytes.Clone(text)
+		files[i] = f
+		return nil
+	})
+	if err != nil {
+		return nil, treeError(err)
+	}
+	if err := p.readLock(names); err != nil {
+		return nil, err
+	}
+	return p.withPatterns(files)
+}
+
+// readLock reads GitHub's lockfile where there is one and a workflow is checked.
+func (p *pinCheck) readLock(names []string) error {
+	if !slices.ContainsFunc(names, func(name string) bool { return strings.HasPrefix(name, ".github/workflows/") }) {
+		return nil
+	}
+	text, err := p.tree.Read(pin.LockName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return treeError(err)
+	}
+	if p.options.Lock, err = pin.ParseLock(text); err != nil {
+		return undecided("`gh actions-lock` writes it anew", "%s: %w", pin.LockName, err)
+	}
+	return nil
+}
+
+// withPatterns adds the files that only patterns of the config are about.
+func (p *pinCheck) withPatterns(files []*pin.File) ([]*pin.File, error) {
+	for _, u := range p.config.Updates {
+		names, err := p.tree.Tracked([]string{u.Path})
+		if err != nil {
+			return nil, treeError(err)
+		}
+		for _, name := range names {
+			if slices.ContainsFunc(files, func(f *pin.File) bool { return f.Name == name }) {
+				continue
+			}
+			text, err := p.tree.Read(name)
+			if err != nil {
+				return nil, treeError(err)
+			}
+			files = append(files, &pin.File{Name: name, Text: text})
+		}
+	}
+	if len(p.config.Updates) > 0 && p.options.Own == (pin.Repository{}) {
+		return nil, usage("set GITHUB_REPOSITORY, or run it in a clone", "the config has `updates`, and it is not known whose releases they follow")
+	}
+	return files, nil
+}
+
+// lowerFile reads the file that --lower names.
+func (p *pinCheck) lowerFile() (*pin.File, error) {
+	text, err := p.readFile("the file to lower", p.flags.lower, maxPipeline)
+	if err != nil {
+		return nil, err
+	}
+	name := p.flags.lower
+	if name == "-" {
+		name = "pipeline.yml"
+	}
+	f, err := pin.Find(name, text)
+	if err != nil {
+		return nil, undecided("mend the file", "%w", err)
+	}
+	return f, nil
+}
+
+// maxPipeline is the size of the largest pipeline to lower, in bytes.
+const maxPipeline = 16 << 20
+
+// treeError is the error for what is wrong with a file or the checkout.
+func treeError(err error) error {
+	var known *exitError
+	switch {
+	case errors.As(err, &known):
+		return err
+	case errors.Is(err, tree.ErrPattern):
+		return usage("", "%w", err)
+	}
+	return undecided("", "%w", err)
+}
+
+// progress says what is being asked, where that takes time and somebody looks.
+func (a *app) progress(files []*pin.File, host string) {
+	terminal, ok := a.Stderr.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return
+	}
+	refs := 0
+	for _, f := range files {
+		refs += len(f.Refs)
+	}
+	if info, err := terminal.Stat(); err == nil && info.Mode()&fs.ModeCharDevice != 0 && refs > 0 {
+		fmt.Fprintf(a.Stderr, "asking %s about %d refs in %d files\n", report.Printable(host), refs, len(files))
+	}
+}
+
+// apply does with a result what the flags ask for: it writes files, publishes
+// them, or prints what it would write.
+func (p *pinCheck) apply(ctx context.Context, r *report.Report, result *pin.Result, files []*pin.File) (rewritten, error) {
+	var done rewritten
+	if p.flags.sarif != "" {
+		text, err := r.SARIF(Version)
+		if err != nil {
+			return done, err
+		}
+		if err := writeFile(p.flags.sarif, text); err != nil {
+			return done, err
+		}
+	}
+	switch {
+	case p.flags.lower != "":
+		if r.Blocks() {
+			return done, nil
+		}
+		text, err := pin.Lower(files[0])
+		if err != nil {
+			return done, undecided("", "%w", err)
+		}
+		return done, p.print(text)
+	case p.flags.dryRun:
+		return done, p.printDiff(result.Changes)
+	case !p.flags.write || len(result.Changes) == 0:
+		return done, nil
+	}
+	return p.write(ctx, result)
+}
+
+// printDiff prints what would be written. In the Action, whose standard output
+// goes nowhere, it stands in the log.
+func (p *pinCheck) printDiff(changes []pin.Change) error {
+	if p.asJSON {
+		return nil // the report has the replacements
+	}
+	for _, change := range changes {
+		text := diff.Diff("a/"+change.Name, change.Old, "b/"+change.Name, change.New)
+		if !runner.InAction(p.Getenv) {
+			if err := p.print(text); err != nil {
+				return err
+			}
+			continue
+		}
+		for line := range strings.Lines(string(text)) {
+			fmt.Fprintln(p.Stderr, report.Printable(strings.TrimRight(line, "\r\n")))
+		}
+	}
+	return nil
+}

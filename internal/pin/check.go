@@ -1,0 +1,494 @@
+package pin
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/countersign-ci/countersign/internal/config"
+	"github.com/countersign-ci/countersign/internal/report"
+)
+
+// Options are what a check asks for.
+type Options struct {
+	Host  string // of the server, such as github.com
+	Style Style  // of new pins of plugins
+
+	// Write: the refs are to be rewritten, so what a rewrite mends is no finding.
+	Write  bool
+	Update Update
+	MinAge time.Duration // how long ago a version must have been published
+	Now    time.Time
+
+	RequireBranch bool // a commit that only a tag holds fails
+
+	Config *config.Config // what is allowed, excepted, and follows releases
+
+	// Own is the repository whose tree it is, and OwnVersion the tag that is
+	// being released there; both may be empty. In its Markdown it is named in
+	// its newest version.
+	Own        Repository
+	OwnVersion string
+
+	Lock *Lock // GitHub's lockfile, nil where there is none
+}
+
+// A Result is what a check found.
+type Result struct {
+	Findings []report.Finding
+	Pins     []Pin
+	// Changes are the files as they are to be, where Write was asked for and
+	// nothing stands against it.
+	Changes []Change
+}
+
+// A Pin is what the report says of a ref.
+type Pin struct {
+	File        string `json:"file"`
+	Line        int    `json:"line"`
+	Column      int    `json:"column"`
+	Text        string `json:"text"`
+	Kind        Kind   `json:"kind"`
+	Repository  string `json:"repository,omitempty"`
+	Version     string `json:"version,omitempty"`
+	Commit      string `json:"commit,omitempty"`
+	Status      string `json:"status"` // pinned, local, or the rule that it breaks
+	Replacement string `json:"replacement,omitempty"`
+}
+
+// A Change is another text for a file.
+type Change struct {
+	Name     string
+	Old, New []byte
+}
+
+// A verdict is what a check makes of one ref.
+type verdict struct {
+	*Ref
+	findings []report.Finding
+	asked    bool
+	question Question
+	answer   *Answer
+	version  string  // the exact version that it names, where that is known
+	commit   string  // that it leads to
+	next     *pinned // what it is to become
+	own      bool    // it follows the newest release of its own repository
+
+	replacement string // for what a pattern matched
+}
+
+// A checker is one check.
+type checker struct {
+	Options
+	server   Server
+	verdicts []*verdict
+	newest   *Version // of the own repository, for patterns
+}
+
+// Check checks the refs of files against the server. An error means that nothing
+// was decided.
+func Check(ctx context.Context, server Server, files []*File, o Options) (*Result, error) {
+	c := &checker{Options: o, server: server}
+	for _, f := range files {
+		for _, r := range f.Refs {
+			c.verdicts = append(c.verdicts, c.readText(r))
+		}
+	}
+	if o.Lock != nil {
+		for _, r := range o.Lock.refs {
+			c.verdicts = append(c.verdicts, c.readText(r))
+		}
+	}
+	for _, step := range []func(context.Context) error{c.resolve, c.update, c.reach} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.result(files)
+}
+
+// fail adds a finding to a verdict, or a warning where the config excepts it.
+func (c *checker) fail(v *verdict, rule, format string, args ...any) {
+	c.find(v, report.Fail, rule, format, args...)
+}
+
+func (c *checker) find(v *verdict, status report.Status, rule, format string, args ...any) {
+	message := clip(v.Text) + ": " + fmt.Sprintf(format, args...)
+	for _, e := range c.Config.Exceptions {
+		if status == report.Fail && v.repository != (Repository{}) && e.Covers(v.repository.String(), rule, c.Now) {
+			status, message = report.Warn, message+"; excepted: "+e.Reason
+		}
+	}
+	v.findings = append(v.findings, report.Finding{
+		Rule: rule, Status: status, Message: message, File: v.File, Line: v.Line, Column: v.Column,
+	})
+}
+
+// clip keeps a text from outside short enough for a message.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
+
+// readText judges what the text of a ref says by itself.
+func (c *checker) readText(r *Ref) *verdict {
+	v := &verdict{Ref: r, version: r.target.version, commit: r.target.commit}
+	host := cmp.Or(r.host, c.Host)
+	elsewhere := r.host != "" && !strings.EqualFold(r.host, c.Host)
+	refusal := c.Config.Refusal(c.imageHost(r, host), r.repository.Owner, r.repository.Name)
+	switch {
+	case r.kind == Local:
+		if r.vendored && c.Config.DenyVendored {
+			c.fail(v, report.NotAllowed, "the config allows no plugin at a local path")
+		}
+	case r.rule != "":
+		c.fail(v, r.rule, "%s", r.problem)
+	case refusal != "":
+		c.fail(v, report.NotAllowed, "%s", refusal)
+	case r.kind == Image:
+	case elsewhere && r.target.commit == "":
+		c.fail(v, report.Unpinned, "it has no digest, and %s cannot be asked for one", r.host)
+	case elsewhere:
+		c.fail(v, report.UnknownRepository, "it cannot be checked, for %s is not the server %s", r.host, c.Host)
+	case c.Lock.locks(r.File) && r.kind != Plugin && r.target.commit == "":
+		if !c.Lock.lists(r) {
+			c.fail(v, report.Unpinned, "GitHub's lockfile does not list it for this workflow")
+		}
+	default:
+		v.asked = true
+		v.question = Question{
+			Repository: r.repository, Tag: r.target.version, Series: series(r.target.version),
+			Commit: r.target.commit, IDs: r.kind == Locked,
+		}
+		if isDigest(v.question.Tag) {
+			v.question.Tag = "" // the lockfile names a commit by itself
+		}
+	}
+	return v
+}
+
+// imageHost returns the registry of an image, and the host of anything else.
+func (c *checker) imageHost(r *Ref, host string) string {
+	if r.kind != Image {
+		return host
+	}
+	name, _, found := strings.Cut(strings.TrimPrefix(r.base, "docker://"), "/")
+	if found && strings.ContainsAny(name, ".:") {
+		return name
+	}
+	return "docker.io"
+}
+
+// resolve asks the server, each question once, and judges its answers.
+func (c *checker) resolve(ctx context.Context) error {
+	var questions []Question
+	index := map[Question]int{}
+	for _, v := range c.verdicts {
+		if !v.asked {
+			continue
+		}
+		key := normal(v.question)
+		if _, ok := index[key]; !ok {
+			index[key] = len(questions)
+			questions = append(questions, v.question)
+		}
+	}
+	if len(questions) == 0 {
+		return nil
+	}
+	answers, err := c.server.Resolve(ctx, questions)
+	if err != nil {
+		return err
+	}
+	for _, v := range c.verdicts {
+		if v.asked {
+			v.answer = &answers[index[normal(v.question)]]
+			c.judge(v)
+		}
+	}
+	return nil
+}
+
+// normal returns a question as the key under which it is asked once.
+func normal(q Question) Question {
+	q.Repository = Repository{strings.ToLower(q.Repository.Owner), strings.ToLower(q.Repository.Name)}
+	return q
+}
+
+// judge judges a ref by what the server says of its version.
+func (c *checker) judge(v *verdict) {
+	a, version := v.answer, v.question.Tag
+	switch {
+	case a.NoRepository:
+		c.fail(v, report.UnknownRepository, "there is no repository %s, or the API token may not see it", v.repository)
+		return
+	case v.kind == Locked && (a.RepositoryID != v.locked.repositoryID || a.OwnerID != v.locked.ownerID):
+		c.fail(v, report.UnknownRepository, "another repository has taken over the name %s since it was locked", v.repository)
+		return
+	case version == "":
+		return
+	case a.Tag == nil && a.Branch && v.target.commit == "":
+		c.fail(v, report.Unpinned, "%s is a branch, which moves with each commit", version)
+		return
+	case a.Tag == nil && a.Branch:
+		return // whether a branch holds the commit is asked in any case
+	case a.Tag == nil && (v.target.commit == "" || len(a.Series) == 0):
+		c.fail(v, report.UnknownRef, "%s has no tag %s", v.repository, version)
+		return
+	}
+	if v.target.commit == "" {
+		v.commit = a.Tag.Commit
+		v.version = cmp.Or(exact(a.Series, v.commit), version)
+		c.pin(v)
+		return
+	}
+	if known := exact(a.Series, v.commit); known != "" {
+		v.version = known
+	} else if a.Tag == nil || a.Tag.Commit != v.commit {
+		c.fail(v, report.DigestMismatch, "%s", mismatch(v, version))
+		return
+	}
+	if v.version != version && v.kind != Locked {
+		v.next = &pinned{v.version, v.commit, v.style}
+	}
+}
+
+// mismatch says how a digest is not that of its version.
+func mismatch(v *verdict, version string) string {
+	switch tag := v.answer.Tag; {
+	case tag == nil:
+		return fmt.Sprintf("no version %s* is the commit %s", v.question.Series, v.commit)
+	case tag.Object == v.commit:
+		return fmt.Sprintf("the digest is that of the tag %s itself; the commit that it leads to is %s", version, tag.Commit)
+	default:
+		return fmt.Sprintf("the tag %s leads to the commit %s; it was moved, or the digest is wrong", version, tag.Commit)
+	}
+}
+
+// pin has a ref without a digest become a pin.
+func (c *checker) pin(v *verdict) {
+	style := StyleCommit
+	if v.kind == Plugin {
+		style = c.Style
+	}
+	v.next = &pinned{v.version, v.commit, style}
+	if problem, ok := v.hasRoom(v.next); !ok {
+		v.next = nil
+		if c.Write || !c.Config.AllowTags {
+			c.fail(v, report.Unpinned, "%s", problem)
+		}
+	}
+}
+
+// fails tells whether something stands against a ref already.
+func (v *verdict) fails() bool {
+	return slices.ContainsFunc(v.findings, func(f report.Finding) bool { return f.Status == report.Fail })
+}
+
+// update has refs move to newer versions.
+func (c *checker) update(ctx context.Context) error {
+	var candidates []*verdict
+	var repositories []Repository
+	index := map[string]int{}
+	for _, v := range c.verdicts {
+		if v.kind == Plugin || v.kind == Action || v.kind == Workflow {
+			v.own = isMarkdown(v.File) && c.Own != (Repository{}) && v.repository.Key() == c.Own.Key()
+		}
+		if v.commit == "" || v.kind == Locked || v.fails() || !v.spliceable || !c.updates(v) {
+			continue
+		}
+		candidates = append(candidates, v)
+		if _, ok := index[v.repository.Key()]; !ok {
+			index[v.repository.Key()] = len(repositories)
+			repositories = append(repositories, v.repository)
+		}
+	}
+	patterns := len(c.Config.Updates) > 0 && c.rewrites()
+	if _, ok := index[c.Own.Key()]; patterns && !ok {
+		index[c.Own.Key()] = len(repositories)
+		repositories = append(repositories, c.Own)
+	}
+	if len(repositories) == 0 {
+		return nil
+	}
+	versions, err := c.server.Versions(ctx, repositories)
+	if err != nil {
+		return err
+	}
+	for _, v := range candidates {
+		c.move(v, versions[index[v.repository.Key()]])
+	}
+	if patterns {
+		c.follow(versions[index[c.Own.Key()]])
+	}
+	return nil
+}
+
+// rewrites tells whether newer versions are looked for.
+func (c *checker) rewrites() bool {
+	return c.Write || c.Update != UpdateNone && c.Update != ""
+}
+
+// updates tells whether a ref may move. Its own repository's newest release is
+// what a README is to show, whatever else is asked for.
+func (c *checker) updates(v *verdict) bool {
+	if v.kind == Image || v.answer == nil {
+		return false
+	}
+	return c.rewrites() && (v.own || c.Update != UpdateNone && c.Update != "")
+}
+
+// move has a ref become a pin of the newest version that it may have.
+func (c *checker) move(v *verdict, versions []Version) {
+	b := bound{update: c.Update}
+	if c.MinAge > 0 {
+		b.published = c.Now.Add(-c.MinAge)
+	}
+	if v.own {
+		b, versions = c.ownBound(versions)
+	}
+	newest := b.newest(v.version, versions)
+	if newest == nil {
+		return
+	}
+	style := v.style
+	if v.target.commit == "" && v.kind == Plugin {
+		style = c.Style
+	}
+	next := &pinned{newest.Name, newest.Commit, style}
+	if problem, ok := v.hasRoom(next); !ok {
+		c.fail(v, report.Outdated, "the newest version is %s, but %s", newest.Name, problem)
+		return
+	}
+	if !c.Write {
+		c.fail(v, report.Outdated, "the newest version is %s", newest.Name)
+	}
+	v.next = next
+}
+
+// ownBound returns the bound for what follows the own repository, and its
+// versions: the tag that is being released, or else the releases. A repository
+// that makes none has its versions as tags.
+func (c *checker) ownBound(versions []Version) (bound, []Version) {
+	b := bound{update: UpdateLatest}
+	if c.OwnVersion != "" {
+		return b, slices.DeleteFunc(slices.Clone(versions), func(v Version) bool { return v.Name != c.OwnVersion })
+	}
+	b.released = slices.ContainsFunc(versions, func(v Version) bool { return !v.Published.IsZero() })
+	return b, versions
+}
+
+// reach asks what holds each commit that is pinned, or is to be.
+func (c *checker) reach(ctx context.Context) error {
+	commits, err := c.unheld(ctx)
+	if err != nil || len(commits) == 0 {
+		return err
+	}
+	var asked []Commit
+	index := map[Commit]int{}
+	for _, v := range commits {
+		commit := v.commitAsked()
+		if _, ok := index[commit]; !ok {
+			index[commit] = len(asked)
+			asked = append(asked, commit)
+		}
+	}
+	holders, err := c.server.Holders(ctx, asked)
+	if err != nil {
+		return err
+	}
+	for _, v := range commits {
+		c.judgeHolder(v, holders[index[v.commitAsked()]])
+	}
+	return nil
+}
+
+// pinnedCommit returns the commit that a ref has, or is to have.
+func (v *verdict) pinnedCommit() string {
+	if v.next != nil {
+		return v.next.commit
+	}
+	return v.target.commit
+}
+
+func (v *verdict) commitAsked() Commit {
+	near := v.version
+	if v.next != nil {
+		near = v.next.version
+	}
+	if anyVersion.MatchString(near) {
+		near, _, _ = strings.Cut(near, ".")
+	} else {
+		near = ""
+	}
+	return Commit{normal(Question{Repository: v.repository}).Repository, v.pinnedCommit(), near}
+}
+
+// unheld returns the refs whose commit the default branch does not hold. What
+// the first answers did not tell, because the commit was not known then, is
+// asked here. Without a rewrite, a ref that is no pin is not asked for.
+func (c *checker) unheld(ctx context.Context) ([]*verdict, error) {
+	var unheld, later []*verdict
+	var questions []Question
+	index := map[Question]int{}
+	for _, v := range c.verdicts {
+		switch commit := v.pinnedCommit(); {
+		case v.answer == nil || v.answer.NoRepository || commit == "":
+		case commit == v.question.Commit:
+			if !v.answer.OnDefault {
+				unheld = append(unheld, v)
+			}
+		case c.Write:
+			q := normal(Question{Repository: v.repository, Commit: commit})
+			if _, ok := index[q]; !ok {
+				index[q] = len(questions)
+				questions = append(questions, q)
+			}
+			later = append(later, v)
+		}
+	}
+	if len(questions) == 0 {
+		return unheld, nil
+	}
+	answers, err := c.server.Resolve(ctx, questions)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range later {
+		if !answers[index[normal(Question{Repository: v.repository, Commit: v.pinnedCommit()})]].OnDefault {
+			unheld = append(unheld, v)
+		}
+	}
+	return unheld, nil
+}
+
+// judgeHolder judges a ref by what holds its commit.
+func (c *checker) judgeHolder(v *verdict, h Holder) {
+	commit := v.pinnedCommit()
+	byTag := h.Tag
+	if byTag == "" && v.answer.Tag != nil && v.answer.Tag.Commit == commit {
+		byTag = v.answer.Tag.Name
+	}
+	switch {
+	case h.TagObject:
+		c.fail(v, report.ImpostorCommit, "the digest %s is that of a tag, not of a commit", commit)
+	case h.Branch != "":
+		return
+	case byTag != "" && !c.RequireBranch:
+		c.find(v, report.Warn, report.ImpostorCommit, "no branch of %s holds the commit %s, only the tag %s does", v.repository, commit, byTag)
+		return
+	case byTag != "":
+		c.fail(v, report.ImpostorCommit, "no branch of %s holds the commit %s, only the tag %s does", v.repository, commit, byTag)
+	case h.Partial:
+		c.fail(v, report.ImpostorCommit, "none of the first 500 branches and tags of %s holds the commit %s; the others were not asked", v.repository, commit)
+	default:
+		c.fail(v, report.ImpostorCommit, "no branch and no tag of %s holds the commit %s; it may come from a fork", v.repository, commit)
+	}
+	v.next = nil
+}

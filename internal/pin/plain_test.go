@@ -1,0 +1,116 @@
+package pin
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// A place is what matters of a ref that was found.
+type place struct {
+	Start, End int32
+	Plugin     bool
+	Job        bool
+}
+
+// bothWays finds the refs of a text as parsePlain reads it and as parseYAML does.
+func bothWays(t *testing.T, text []byte) {
+	t.Helper()
+	var fast, full document
+	var p plainParser
+	fast.reset(text)
+	if !p.parsePlain(&fast) {
+		return
+	}
+	full.reset(text)
+	if err := parseYAML(&full); err != nil {
+		t.Fatalf("read plainly, but %v:\n%q", err, text)
+	}
+	for name, walk := range map[string]func(*walker){"file": (*walker).file, "fragment": (*walker).fragment} {
+		var places [2][]place
+		for i, d := range []*document{&fast, &full} {
+			w := walker{document: d}
+			walk(&w)
+			if w.unread {
+				places[1] = nil
+				break
+			}
+			for _, f := range w.refs {
+				n := d.nodes[f.node]
+				if !n.spliceable {
+					n.start, n.end = d.nodes[f.key].start, d.nodes[f.key].start
+				}
+				places[i] = append(places[i], place{n.start, n.end, f.plugin, f.job})
+			}
+		}
+		if diff := cmp.Diff(places[1], places[0]); diff != "" {
+			t.Errorf("%s: refs (-YAML +plain):\n%s\n%q", name, diff, text)
+		}
+	}
+	if diff := cmp.Diff(outline(&full), outline(&fast)); diff != "" {
+		t.Errorf("values (-YAML +plain):\n%s\n%q", diff, text)
+	}
+}
+
+// outline returns the structure and the values of a document.
+func outline(d *document) any {
+	var of func(i int32) any
+	of = func(i int32) any {
+		n := d.nodes[i]
+		switch n.kind {
+		case scalarNode:
+			if n.spliceable {
+				return string(d.text[n.start:n.end])
+			}
+			return "" // the plain way knows no other values
+		}
+		all := []any{n.kind}
+		for c := n.first; c != 0; c = d.nodes[c].next {
+			all = append(all, of(c))
+		}
+		return all
+	}
+	var roots []any
+	for _, r := range d.roots {
+		roots = append(roots, of(r))
+	}
+	return roots
+}
+
+func FuzzPlain(f *testing.F) {
+	for _, seed := range []string{
+		"", "a", "a: b", "---\na: b\n", "jobs:\n  a:\n    uses: a/b/.github/workflows/c.yml@v1 # v1\n",
+		"steps:\n- plugins:\n  - docker#v1.0.0:\n      image: x\n  - 'a/b#v1'\n- wait\n- - x\n",
+		"runs:\n  steps:\n    - run: |\n        uses: a/b@v1\n\n      # c\n      uses: c/d@v2\n    - uses: \"e/f@v1\"\n",
+		"a: >-\n  x\n   y\nb: [c, d e]\r\nc: 'x' # y\r\n",
+		"a:\n- b\nc:\n  - d:\n    e: f\n  -\n    g: h\n", "a: b\n  c\n", "a: b: c", "a: |2\n   x", "\ufeffa: b", "a:\tb", "a: #b\n c: d", "a: b #c",
+		"- a: |\n   x\n  b: c\n", "a: |\n\n\n  \n x\n", "\"a\": b", "'a': 'b''c'", "a: [b,c", "a: []", "a: \u2028b", "a : b", "a: b\rc: d",
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) { bothWays(t, text) })
+}
+
+// What the parser for the common form does not read it leaves to the other one.
+// If it gave up on what people write, that would only be slow: so this says what
+// it has to read.
+func TestPlainReadsWorkflows(t *testing.T) {
+	names, err := filepath.Glob(filepath.Join("..", "..", ".github", "workflows", "*.yml"))
+	if err != nil || len(names) == 0 {
+		t.Fatal("there are no workflows", err)
+	}
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var d document
+		d.reset(text)
+		if !new(plainParser).parsePlain(&d) {
+			t.Errorf("%s is not read plainly", name)
+		}
+		bothWays(t, text)
+	}
+}

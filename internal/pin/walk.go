@@ -1,0 +1,197 @@
+package pin
+
+import "strings"
+
+// A found is a scalar that stands for a ref.
+type found struct {
+	node   int32
+	key    int32 // the key that it is the value of, or 0
+	plugin bool
+	job    bool // the `uses:` of a job, which calls a workflow
+}
+
+// A walker finds the refs of a document. What a file is follows from its keys: a
+// workflow has jobs, a composite action runs, a pipeline steps.
+type walker struct {
+	*document
+	refs []found
+	// unread: a ref may be in a block text, whose value is not known.
+	unread bool
+	seen   map[seenAs]bool // what aliases led to, each only once
+}
+
+type seenAs struct {
+	node int32
+	as   byte
+}
+
+// file finds the refs that run in a workflow (GitHub's "Workflow syntax"), a
+// composite action ("Metadata syntax") or a pipeline (Buildkite's "Defining
+// steps").
+func (w *walker) file() {
+	for _, root := range w.roots {
+		w.pipelineSteps(root)
+		w.each(root, func(key, value int32) {
+			switch {
+			case w.is(key, "jobs"):
+				w.each(value, func(_, job int32) { w.job(job) })
+			case w.is(key, "runs"):
+				w.each(value, func(key, steps int32) {
+					if w.is(key, "steps") {
+						w.steps(steps)
+					}
+				})
+			case w.is(key, "steps"):
+				w.pipelineSteps(value)
+			}
+		})
+	}
+}
+
+func (w *walker) job(job int32) {
+	w.each(job, func(key, value int32) {
+		switch {
+		case w.is(key, "uses"):
+			w.add(value, found{key: key, job: true})
+		case w.is(key, "steps"):
+			w.steps(value)
+		}
+	})
+}
+
+func (w *walker) steps(steps int32) {
+	w.items(steps, func(step int32) {
+		w.each(step, func(key, value int32) {
+			if w.is(key, "uses") {
+				w.add(value, found{key: key})
+			}
+		})
+	})
+}
+
+// pipelineSteps finds the plugins of steps, and of those in groups.
+func (w *walker) pipelineSteps(steps int32) {
+	if w.again(steps, 's') {
+		return
+	}
+	w.items(steps, func(step int32) {
+		w.each(step, func(key, value int32) {
+			switch {
+			case w.is(key, "plugins"):
+				w.plugins(value)
+			case w.is(key, "steps"):
+				w.pipelineSteps(value)
+			}
+		})
+	})
+}
+
+// plugins finds the sources in a list of plugins: items that are one, keys of
+// items, or the keys of one mapping.
+func (w *walker) plugins(list int32) {
+	add := func(key, _ int32) { w.add(key, found{plugin: true}) }
+	w.each(list, add)
+	w.items(list, func(item int32) {
+		if w.nodes[w.resolve(item)].kind == scalarNode {
+			w.add(item, found{plugin: true})
+			return
+		}
+		w.each(item, add)
+	})
+}
+
+// again tells whether an alias has led to a node before, as the same thing.
+func (w *walker) again(i int32, as byte) bool {
+	if w.nodes[i].kind != aliasNode {
+		return false
+	}
+	key := seenAs{w.resolve(i), as}
+	if w.seen == nil {
+		w.seen = map[seenAs]bool{}
+	}
+	if w.seen[key] {
+		return true
+	}
+	w.seen[key] = true
+	return false
+}
+
+func (w *walker) add(i int32, f found) {
+	f.node = w.resolve(i)
+	switch n := &w.nodes[f.node]; {
+	case n.unread:
+		w.unread = true
+	case n.kind != scalarNode, f.plugin && !n.spliceable && n.value == "":
+	default:
+		w.refs = append(w.refs, f)
+	}
+}
+
+// fragment finds the refs in an example, which may be any part of a file: the
+// value of `uses:` at any depth, and plugins wherever a plugin can stand.
+func (w *walker) fragment() {
+	for _, root := range w.roots {
+		w.part(root)
+	}
+}
+
+func (w *walker) part(i int32) {
+	if w.again(i, 'f') {
+		return
+	}
+	i = w.resolve(i)
+	switch w.nodes[i].kind {
+	case scalarNode:
+		if w.nodes[i].unread || isPluginExample(w.value(i)) {
+			w.add(i, found{plugin: true})
+		}
+	case sequenceNode:
+		w.items(i, w.part)
+	case mappingNode:
+		w.each(i, func(key, value int32) {
+			switch {
+			case w.is(key, "uses"):
+				if v := w.resolve(value); w.nodes[v].kind == scalarNode && (w.nodes[v].unread || isActionExample(w.value(v))) {
+					w.add(value, found{key: key})
+				}
+				return
+			case w.nodes[w.resolve(key)].kind == scalarNode && isPluginExample(w.value(w.resolve(key))):
+				w.add(key, found{plugin: true})
+			}
+			if w.nodes[w.resolve(value)].kind != scalarNode {
+				w.part(value)
+			}
+		})
+	}
+}
+
+// isPluginExample tells whether text in Markdown names a plugin. There acme/x#12
+// is an issue, so it takes a version of three numbers or a digest.
+func isPluginExample(s string) bool {
+	if strings.Contains(s, "://") && !strings.HasPrefix(s, "ssh://") && !strings.Contains(s, ".git#") {
+		return false // the address of a page
+	}
+	t := parsePlugin(s)
+	return t.kind == Plugin && !strings.ContainsAny(s, " \t\n<>{}") &&
+		(t.commit != "" || t.algorithm != "" || fullVersion.MatchString(t.version) || strings.Contains(s, "@git-sha") || strings.Contains(s, "@sha:"))
+}
+
+// isActionExample tells whether the value of `uses:` in Markdown names an
+// action, and no placeholder.
+func isActionExample(s string) bool {
+	t := parseUses(s)
+	if t.kind == Image || t.commit != "" || t.rule != "" && t.repository != (Repository{}) && strings.Trim(s, "0123456789abcdefABCDEF") != s {
+		return t.kind != Local
+	}
+	return t.version != "" && !placeholder(t.version)
+}
+
+// placeholder tells whether a name in an example stands for one that the reader
+// is to put there.
+func placeholder(name string) bool {
+	switch strings.ToLower(name) {
+	case "version", "tag", "ref", "sha", "commit", "branch", "latest-version", "vx", "vx.y", "vx.y.z", "x.y.z", "...", "…":
+		return true
+	}
+	return strings.ContainsAny(name, "<>{}…")
+}
