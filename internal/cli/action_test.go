@@ -22,6 +22,7 @@ type actionFile struct {
 	Inputs                    map[string]struct {
 		Description string
 		Required    bool
+		Default     string
 	}
 	Outputs map[string]struct{ Description, Value string }
 	Runs    struct {
@@ -52,7 +53,7 @@ func readAction(t *testing.T) actionFile {
 // every input mapped to its variable.
 func TestActionInputs(t *testing.T) {
 	a := readAction(t)
-	want := []string{"mode", "secret"}
+	want := []string{"mode", "secret", "github-token"}
 	for _, c := range (&app{}).root().Commands() {
 		if slices.Contains(modes, c.Name()) {
 			c.Flags().VisitAll(func(f *pflag.Flag) {
@@ -69,6 +70,10 @@ func TestActionInputs(t *testing.T) {
 		got = append(got, name)
 		if input.Description == "" {
 			t.Errorf("the input %s has no description", name)
+		}
+		// GitHub passes a default on as if it had been given.
+		if input.Default != "" && name != "github-token" {
+			t.Errorf("the input %s has a default", name)
 		}
 	}
 	slices.Sort(got)

@@ -30,6 +30,12 @@ func (c *comparison) status() string {
 	return diverged
 }
 
+// noAncestor is what GitHub says instead of comparing two commits that have
+// nothing in common.
+func noAncestor(base, head string) string {
+	return "No common ancestor between " + base + " and " + head + "."
+}
+
 // Which ends of a comparison lead to a commit.
 const (
 	fromBase = 1 << iota

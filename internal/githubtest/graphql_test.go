@@ -138,6 +138,14 @@ func TestCompareGraphQL(t *testing.T) {
 		})
 	}
 
+	tree := pick(rest(t, s, "POST", widgets+"/git/trees", `{"tree":[]}`, 201), "sha").(string)
+	orphan := pick(rest(t, s, "POST", widgets+"/git/commits", `{"message":"m","tree":"`+tree+`"}`, 201), "sha").(string)
+	_, errors := repository(t, s, `defaultBranchRef { compare(headRef: "`+orphan+`") { status } }`)
+	if len(errors) != 1 || errors[0]["message"] != "No common ancestor between main and "+orphan+"." {
+		t.Errorf("an orphan: %v", errors)
+	}
+	rest(t, s, "GET", widgets+"/compare/main..."+orphan, "", 404)
+
 	got, errors := repository(t, s, `defaultBranchRef { name compare(headRef: "0123456789abcdef0123456789abcdef01234567") { status } }`)
 	same(t, "an unknown commit", got, object{"defaultBranchRef": object{"name": "main", "compare": nil}})
 	if len(errors) != 1 || errors[0]["type"] != "NOT_FOUND" {

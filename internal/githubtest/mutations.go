@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -67,7 +68,10 @@ func (s *Server) createRef(in arguments) (record, error) {
 		return nil, err
 	}
 	name := in.text("name")
-	if err := r.create(name, in.text("oid")); err != nil {
+	switch err := r.create(name, in.text("oid")); {
+	case errors.Is(err, errRefExists):
+		return nil, refuse("A ref named %q already exists in the repository.", name)
+	case err != nil:
 		return nil, refuse("%v", err)
 	}
 	return record{"ref": refNode{r, name}}, nil

@@ -246,7 +246,12 @@ func (r refNode) field(x *execution, name string, args arguments) (any, error) {
 		if base == nil || head == nil {
 			return nil, &failure{Type: notFound, Message: fmt.Sprintf("Could not resolve to a Ref with the name '%s'.", given)}
 		}
-		return comparisonNode{r.repo, r.repo.compare(base, head)}, nil
+		result := r.repo.compare(base, head)
+		if result.mergeBase == nil {
+			// REST says so with 404; of which type the error is here is not known.
+			return nil, &failure{Message: noAncestor(short, given)}
+		}
+		return comparisonNode{r.repo, result}, nil
 	}
 	return nil, errNoField
 }

@@ -51,7 +51,7 @@ func getCompare(c *call) *reply {
 	}
 	result := c.repo.compare(base, head)
 	if result.mergeBase == nil {
-		return problem(http.StatusNotFound, "No common ancestor between "+from+" and "+to+".")
+		return problem(http.StatusNotFound, noAncestor(from, to))
 	}
 	ahead := slices.Clone(result.ahead)
 	slices.Reverse(ahead)

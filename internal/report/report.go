@@ -57,7 +57,7 @@ type Finding struct {
 // A Report is the result of a check.
 type Report struct {
 	OK       bool           `json:"ok"`
-	Failure  string         `json:"failure"` // the first failing rule, or empty
+	Failure  string         `json:"failure"` // the first rule that blocks, or else that warns, or empty
 	Findings []Finding      `json:"findings"`
 	Spec     json.Marshaler `json:"spec"`           // null unless OK
 	Pins     any            `json:"pins,omitempty"` // a list, where pins were checked
@@ -71,10 +71,16 @@ func New(findings []Finding, spec json.Marshaler) *Report {
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.File, b.File), byPosition(a, b))
 	})
 	r := &Report{OK: true, Findings: findings, Spec: spec}
+	blocked := false
 	for _, f := range findings {
-		if f.Status != Pass && r.OK {
-			r.OK, r.Failure, r.Spec = false, f.Rule, nil
+		if f.Status == Pass {
+			continue
 		}
+		// A rule that blocks goes before one that only warns.
+		if blocks := f.Status != Warn; r.OK || blocks && !blocked {
+			r.Failure, blocked = f.Rule, blocks
+		}
+		r.OK, r.Spec = false, nil
 	}
 	return r
 }

@@ -48,7 +48,7 @@ func TestNew(t *testing.T) {
 		{
 			"warning and failure",
 			[]report.Finding{finding("b", report.Fail, "1"), finding("a", report.Warn, "2")},
-			&report.Report{Failure: "a", Findings: []report.Finding{finding("a", report.Warn, "2"), finding("b", report.Fail, "1")}},
+			&report.Report{Failure: "b", Findings: []report.Finding{finding("a", report.Warn, "2"), finding("b", report.Fail, "1")}},
 			true,
 		},
 		{
@@ -108,7 +108,7 @@ func TestReportJSON(t *testing.T) {
 				{Rule: "unpinned", Status: report.Fail, Message: "m", File: "a.yml", Line: 3, Column: 7},
 				{Rule: "expired", Status: report.Warn, Message: "n"},
 			}, json.RawMessage(`{"version":1}`)),
-			`{"ok":false,"failure":"expired","findings":[{"rule":"expired","status":"warn","message":"n"},` +
+			`{"ok":false,"failure":"unpinned","findings":[{"rule":"expired","status":"warn","message":"n"},` +
 				`{"rule":"unpinned","status":"fail","message":"m","file":"a.yml","line":3,"column":7}],"spec":null}` + "\n",
 		},
 		{
