@@ -29,6 +29,9 @@ func (p *pinCheck) write(ctx context.Context, result *pin.Result) (done rewritte
 	if err := p.tree.Replace(changes); err != nil {
 		return done, treeError(err)
 	}
+	for _, change := range changes {
+		p.say("wrote", change.Name)
+	}
 	done.files = len(changes)
 	return done, nil
 }

@@ -64,7 +64,7 @@ func lost(host string, err error, safe bool) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err
 	}
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		err = fmt.Errorf("the connection was cut: %w", err)
 	}
 	if !safe {

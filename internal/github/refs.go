@@ -69,6 +69,9 @@ func (f *field) tag(alias, name string) (*pin.Tag, error) {
 	if r == nil {
 		return nil, err
 	}
+	if r.Target == nil {
+		return nil, f.client.unreadable("%s/target in the answer is null", f.at(alias))
+	}
 	t, err := r.tag()
 	switch {
 	case err == errDeep:

@@ -58,7 +58,7 @@ func (t *Tree) Head(ctx context.Context) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	return Head{Commit: line(commit), Branch: branch, Folder: line(folder)}, nil
+	return Head{Commit: line(commit), Branch: branch, Folder: strings.TrimSuffix(string(folder), "\n")}, nil
 }
 
 // Origin returns the URL of the remote origin as git would use it, or "" where
@@ -97,7 +97,7 @@ func (t *Tree) git(ctx context.Context, args ...string) ([]byte, error) {
 		"-c", "core.fsmonitor=false",
 		"-c", "core.hooksPath=" + os.DevNull,
 	}, args...)...)
-	cmd.Dir = t.prefix
+	cmd.Dir = t.root
 	cmd.Env = environment(os.Environ())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

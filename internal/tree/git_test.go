@@ -44,6 +44,11 @@ func TestHead(t *testing.T) {
 	want.Branch = ""
 	check(want)
 
+	write(t, dir, files{"sub/new\nline/x": ""})
+	tr = open(t, filepath.Join(dir, "sub/new\nline"))
+	want.Folder = "sub/new\nline/"
+	check(want)
+
 	ended, cancel := context.WithCancel(ctx)
 	cancel()
 	if _, err := tr.Head(ended); !errors.Is(err, context.Canceled) {
@@ -245,7 +250,6 @@ func TestHostileRepository(t *testing.T) {
 		"protocol.ext.allow":     "always",
 		"remote.origin.url":      "ext::" + program,
 		"remote.origin.promisor": "true",
-		"remote.origin.vcs":      "ext",
 		// Read last by git's own commands above.
 		"core.fsmonitor": program,
 	} {

@@ -142,8 +142,6 @@ func (t *Tree) take(e entry, dirs *folders) (string, error) {
 		return e.name, nil
 	case e.mode.IsDir():
 		return "", nil
-	case e.mode&fs.ModeSymlink == 0:
-		return "", irregular(e.name)
 	}
 	return t.takeLink(e.name)
 }
@@ -161,7 +159,7 @@ func (t *Tree) takeBelow(name string) (string, error) {
 	return real, err
 }
 
-// takeLink is take for a name that a link is part of.
+// takeLink is take for a name that may be a link, or have one in it.
 func (t *Tree) takeLink(name string) (string, error) {
 	real, info, err := t.stat(name)
 	switch {

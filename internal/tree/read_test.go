@@ -90,13 +90,20 @@ func TestEachErrors(t *testing.T) {
 		write(t, dir, files{names[i]: names[i]})
 	}
 	tr := openElsewhere(t, dir)
-	// The error is that of the first file, whoever is faster.
+	// The error is that of the first file, also where another one's is there later.
 	for range 50 {
+		seventh := make(chan struct{})
 		err := tr.Each(names, func(i int, name string, _ []byte) error {
-			if i >= 7 {
-				return errors.New(name)
+			switch {
+			case i < 7:
+				return nil
+			case i == 7:
+				close(seventh)
+			default:
+				<-seventh
+				runtime.Gosched()
 			}
-			return nil
+			return errors.New(name)
 		})
 		if err == nil || err.Error() != "007" {
 			t.Fatalf("error %v, want 007", err)

@@ -31,7 +31,7 @@ const maxSize = 16 << 20
 
 // A Tree is a folder and what lies in it. It holds nothing open.
 type Tree struct {
-	prefix  string       // the root's real path, with a separator at the end
+	root    string       // its real path, with a separator at the end
 	program string       // the path of git; empty where the root is in no checkout
 	step    func(string) // nil but in tests, which look on at Replace or end there
 }
@@ -55,7 +55,7 @@ func Open(ctx context.Context, dir string) (*Tree, error) {
 	if !info.IsDir() {
 		return nil, &Error{Name: dir, Reason: "is not a folder", Advice: advice}
 	}
-	t := &Tree{prefix: strings.TrimSuffix(root, string(filepath.Separator)) + string(filepath.Separator)}
+	t := &Tree{root: strings.TrimSuffix(root, string(filepath.Separator)) + string(filepath.Separator)}
 	if err := t.findGit(ctx); err != nil {
 		return nil, err
 	}
@@ -65,17 +65,17 @@ func Open(ctx context.Context, dir string) (*Tree, error) {
 // path returns where a name lies. The system calls take the path as it is.
 func (t *Tree) path(name string) string {
 	if name == "." {
-		return t.prefix
+		return t.root
 	}
-	return t.prefix + filepath.FromSlash(name)
+	return t.root + filepath.FromSlash(name)
 }
 
 // name returns the name of what lies at a clean path, if that is in the root.
 func (t *Tree) name(path string) (string, bool) {
-	if path+string(filepath.Separator) == t.prefix || path == t.prefix {
+	if path+string(filepath.Separator) == t.root || path == t.root {
 		return ".", true
 	}
-	name, ok := strings.CutPrefix(path, t.prefix)
+	name, ok := strings.CutPrefix(path, t.root)
 	return filepath.ToSlash(name), ok
 }
 
