@@ -34,6 +34,8 @@ var boomperCases = []testCase{
 	{text: "updates:\n- path: a\n  pattern: '@v.*'\n", want: `:3:12: "updates.pattern" has 0 capturing groups where one is expected`},
 	{text: "updates:\n- path: a\n  pattern: '(@)(v.*)'\n", want: `:3:12: "updates.pattern" has 2 capturing groups where one is expected`},
 	{text: "updates:\n- path: a\n  pattern: '(.*)'\n", want: `:3:12: "updates.pattern" can match an empty text`},
+	{text: "updates:\n- path: a\n  pattern: '@(v\\d)(?:\\w*?)?'\n", want: `:3:12: "updates.pattern" repeats what can be empty`},
+	{text: "updates:\n- path: a\n  pattern: '@(?:a|(v?){0,2})b'\n", want: `:3:12: "updates.pattern" repeats what can be empty`},
 	{text: "updates:\n- path: a\n  pattern: '@(v'\n", want: `:3:12: "updates.pattern" is no regular expression: missing closing )`},
 	{text: "updates:\n- path: a\n  pattern: '(?<=@)(v.*)'\n", want: `:3:12: "updates.pattern" has a group that starts with (? and another sign, such as one that looks ahead`},
 	{text: "updates:\n- path: a\n  pattern: '" + strings.Repeat("@", 1000) + "(v)'\n", want: `:3:12: "updates.pattern" has more than 1000 bytes`},

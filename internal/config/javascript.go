@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -20,7 +22,22 @@ func (v value) javaScriptPattern() (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, v.errorf("write the pattern without it", "%q has %v", v.key, err)
 	}
+	if tree, err := syntax.Parse(translated, syntax.Perl); err == nil && emptyLoop(tree) {
+		return nil, v.errorf("repeat what has at least one character, such as (?:a+)* in place of (?:a*?)*", "%q repeats what can be empty", v.key)
+	}
 	return v.compile(translated)
+}
+
+// emptyLoop tells whether something is repeated, or left to be there or not,
+// that can be empty anyway. JavaScript has it match more before it is empty.
+func emptyLoop(re *syntax.Regexp) bool {
+	switch re.Op {
+	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
+		if shortest(re.Sub[0]) == 0 {
+			return true
+		}
+	}
+	return slices.ContainsFunc(re.Sub, emptyLoop)
 }
 
 // Sets of characters that the two languages name differently, as they stand in

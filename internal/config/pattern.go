@@ -4,7 +4,6 @@ import (
 	"errors"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 )
 
 // maxPattern bounds a pattern: its bytes, and its parts once repetitions are
@@ -28,8 +27,7 @@ func (v value) patternText() (string, error) {
 	return s, err
 }
 
-// compile returns the regular expression that s is, after further checks.
-func (v value) compile(s string, further ...func(*syntax.Regexp) error) (*regexp.Regexp, error) {
+func (v value) compile(s string) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {
 		code := syntax.ErrInternalError
@@ -79,18 +77,6 @@ func shortest(re *syntax.Regexp) int {
 	default: // what looks at a place alone, and what may be there or not
 		return 0
 	}
-}
-
-// emptyLoop tells whether something is repeated, or may be there or not, that
-// can be empty anyway.
-func emptyLoop(re *syntax.Regexp) bool {
-	switch re.Op {
-	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest, syntax.OpRepeat:
-		if shortest(re.Sub[0]) == 0 {
-			return true
-		}
-	}
-	return slices.ContainsFunc(re.Sub, emptyLoop)
 }
 
 // size returns the number of parts once repetitions are written out. It cannot

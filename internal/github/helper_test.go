@@ -2,7 +2,9 @@ package github_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -153,5 +155,12 @@ func first(n int, f *githubtest.Fault) func(int, *http.Request, []byte) *githubt
 			return f
 		}
 		return nil
+	}
+}
+
+func decode(t *testing.T, from io.Reader, v any) {
+	t.Helper()
+	if err := json.NewDecoder(from).Decode(v); err != nil {
+		t.Fatal(err)
 	}
 }

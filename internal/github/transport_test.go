@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -226,9 +227,10 @@ func TestTimeout(t *testing.T) {
 
 // A certificate that is not trusted will not be so a second later.
 func TestFinalErrors(t *testing.T) {
-	server := httptest.NewTLSServer(http.NotFoundHandler())
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ErrorLog = log.New(io.Discard, "", 0)
+	server.StartTLS()
 	defer server.Close()
-	server.Config.ErrorLog = nil
 	transport := &http.Transport{TLSClientConfig: &tls.Config{}}
 	defer transport.CloseIdleConnections()
 	tries := 0

@@ -64,7 +64,7 @@ func parsePlugin(s string) target {
 // isVendored tells whether a source is a path, for which the agent looks in the
 // tree that it has checked out or on its own disk.
 func isVendored(s string) bool {
-	return strings.HasPrefix(s, ".") || strings.HasPrefix(s, "/") || strings.HasPrefix(s, `\`) ||
+	return strings.HasPrefix(s, ".") || strings.HasPrefix(s, "/") && !strings.HasPrefix(s, "//") || strings.HasPrefix(s, `\`) ||
 		strings.HasPrefix(s, "file://") || windowsPath.MatchString(s)
 }
 
@@ -104,9 +104,9 @@ func (t *target) locate(source string) {
 		t.host = "zip"
 		*t = t.refuse(report.Unpinned, "an archive has no commit that could be checked")
 		return
-	case strings.Contains(source, "://"):
-		if err != nil {
-			*t = t.refuse(report.Unpinned, "its address cannot be read")
+	case strings.Contains(source, "://"), strings.HasPrefix(source, "//"):
+		if err != nil || u.Host == "" {
+			*t = t.refuse(report.Unpinned, "its address names no host")
 			return
 		}
 		host, path = u.Host, strings.TrimPrefix(u.Path, "/")
