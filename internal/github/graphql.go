@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -264,7 +263,7 @@ func (f *field) get(name string, v any) (state, error) {
 	case f.missing[at]:
 		return absent, nil
 	}
-	for place := range maps.Keys(f.missing) {
+	for place := range f.missing {
 		if strings.HasPrefix(place, at+"/") {
 			return 0, f.client.unreadable("%s in the answer is null because of %s", at, place)
 		}

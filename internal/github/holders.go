@@ -61,8 +61,6 @@ func (p *pages) read(seen int, next string) {
 	p.end = next == "" || p.part
 }
 
-func (s *search) key() string { return s.commits[0].key() }
-
 func (s *search) cost() (n int) {
 	if s.plain {
 		return len(s.commits)

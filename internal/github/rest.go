@@ -249,12 +249,15 @@ func (c *Client) restTags(ctx context.Context, r pin.Repository) (restList[pin.T
 	})
 }
 
+// maxMatching is how many pages of refs are read.
+const maxMatching = 100
+
 // restMatching returns the refs whose full name begins so, by that name.
 func (c *Client) restMatching(ctx context.Context, r pin.Repository, prefix string) (map[string]restObject, error) {
 	return remember(c, r, "matching "+prefix, func() (map[string]restObject, error) {
 		found := map[string]restObject{}
 		options := &rest.ReferenceListOptions{Ref: prefix}
-		for {
+		for { // GitHub has it all on one page
 			refs, response, err := c.rest.Git.ListMatchingRefs(ctx, r.Owner, r.Name, options)
 			switch {
 			case gone(err):
@@ -268,7 +271,8 @@ func (c *Client) restMatching(ctx context.Context, r pin.Repository, prefix stri
 				}
 				found[ref.GetRef()] = restObject{ref.GetObject().GetType(), ref.GetObject().GetSHA()}
 			}
-			if options.Page = response.NextPage; options.Page == 0 || len(refs) == 0 {
+			last := options.Page
+			if options.Page = response.NextPage; options.Page <= last || last > maxMatching {
 				return found, nil
 			}
 		}

@@ -20,7 +20,7 @@ const (
 )
 
 var (
-	errOrigin = errors.New("the request is not for the configured server")
+	errOrigin = errors.New("this is not the configured server, and a redirect to it is not followed")
 	errSize   = fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 )
 
@@ -56,8 +56,7 @@ func (s *sender) once(r *http.Request) (*answer, error) {
 		}
 		attempt.Body = body
 	}
-	// net/http leaves the header in a redirect to a host below the first one, so
-	// it is set for each request and by this host's name alone.
+	// Only here, behind the check of the host, is the token set.
 	attempt.Header.Del("Authorization")
 	if s.token != "" {
 		attempt.Header.Set("Authorization", "Bearer "+s.token)
@@ -77,8 +76,8 @@ func (s *sender) once(r *http.Request) (*answer, error) {
 	return &answer{response.StatusCode, response.Header, body}, nil
 }
 
-// A restTransport is what is below go-github: it limits the requests at once and
-// repeats them, and the library sees the last answer only.
+// A restTransport is what is below go-github, which sends GET requests only. It
+// limits those at once and repeats them; the library sees the last answer.
 type restTransport struct {
 	*sender
 	slots chan struct{}
@@ -86,14 +85,11 @@ type restTransport struct {
 
 // RoundTrip implements [http.RoundTripper].
 func (t *restTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body != nil {
-		defer r.Body.Close()
-	}
 	if err := take(r.Context(), t.slots); err != nil {
 		return nil, err
 	}
 	defer release(t.slots)
-	a, err := t.send(r, manner{safe: r.Method == http.MethodGet})
+	a, err := t.send(r, manner{safe: true}) // through REST nothing is changed
 	if err != nil {
 		return nil, err
 	}
@@ -118,16 +114,11 @@ func (t *restTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// checkRedirect lets GET requests go on within the same host. A repository that
-// was renamed is answered so.
-func checkRedirect(r *http.Request, via []*http.Request) error {
-	switch {
-	case len(via) > maxRedirects:
+// checkRedirect lets a request go on: a repository that was renamed is answered
+// so. To where it may go is the sender's to say.
+func checkRedirect(_ *http.Request, via []*http.Request) error {
+	if len(via) > maxRedirects {
 		return fmt.Errorf("more than %d redirects", maxRedirects)
-	case origin(r.URL) != origin(via[0].URL):
-		return fmt.Errorf("a redirect to another host, %.100q", r.URL.Host)
-	case via[0].Method != http.MethodGet:
-		return fmt.Errorf("a redirect of a %s request", via[0].Method)
 	}
 	return nil
 }

@@ -254,8 +254,11 @@ func (c *checker) judge(v *verdict) {
 		c.fail(v, report.DigestMismatch, "%s", mismatch(v, version))
 		return
 	}
-	if v.version != version && v.kind != Locked {
-		v.next = &pinned{v.version, v.commit, v.style}
+	if v.version != version && v.kind != Locked && !c.Lock.locks(v.File) {
+		next := &pinned{v.version, v.commit, v.style}
+		if _, ok := v.hasRoom(next); ok {
+			v.next = next
+		}
 	}
 }
 
@@ -338,7 +341,7 @@ func (c *checker) rewrites() bool {
 // updates tells whether a ref may move. Its own repository's newest release is
 // what a README is to show, whatever else is asked for.
 func (c *checker) updates(v *verdict) bool {
-	if v.kind == Image || v.answer == nil {
+	if v.kind == Image || v.answer == nil || c.Lock.locks(v.File) {
 		return false
 	}
 	return c.rewrites() && (v.own || c.Update != UpdateNone && c.Update != "")
@@ -386,72 +389,67 @@ func (c *checker) ownBound(versions []Version) (bound, []Version) {
 
 // reach asks what holds each commit that is pinned, or is to be.
 func (c *checker) reach(ctx context.Context) error {
-	commits, err := c.unheld(ctx)
-	if err != nil || len(commits) == 0 {
+	unheld, err := c.unheld(ctx)
+	if err != nil || len(unheld) == 0 {
 		return err
 	}
 	var asked []Commit
 	index := map[Commit]int{}
-	for _, v := range commits {
-		commit := v.commitAsked()
-		if _, ok := index[commit]; !ok {
-			index[commit] = len(asked)
-			asked = append(asked, commit)
+	for _, h := range unheld {
+		if _, ok := index[h.asked()]; !ok {
+			index[h.asked()] = len(asked)
+			asked = append(asked, h.asked())
 		}
 	}
 	holders, err := c.server.Holders(ctx, asked)
 	if err != nil {
 		return err
 	}
-	for _, v := range commits {
-		c.judgeHolder(v, holders[index[v.commitAsked()]])
+	for _, h := range unheld {
+		c.judgeHolder(h.verdict, h.commit, holders[index[h.asked()]])
 	}
 	return nil
 }
 
-// pinnedCommit returns the commit that a ref has, or is to have.
-func (v *verdict) pinnedCommit() string {
-	if v.next != nil {
-		return v.next.commit
-	}
-	return v.target.commit
+// A held is a commit that a ref has, or is to have, and its version there.
+type held struct {
+	*verdict
+	commit, version string
 }
 
-func (v *verdict) commitAsked() Commit {
-	near := v.version
-	if v.next != nil {
-		near = v.next.version
+func (h held) asked() Commit {
+	near := ""
+	if anyVersion.MatchString(h.version) {
+		near, _, _ = strings.Cut(h.version, ".")
 	}
-	if anyVersion.MatchString(near) {
-		near, _, _ = strings.Cut(near, ".")
-	} else {
-		near = ""
-	}
-	return Commit{normal(Question{Repository: v.repository}).Repository, v.pinnedCommit(), near}
+	return Commit{normal(Question{Repository: h.repository}).Repository, h.commit, near}
 }
 
-// unheld returns the refs whose commit the default branch does not hold. What
-// the first answers did not tell, because the commit was not known then, is
-// asked here. Without a rewrite, a ref that is no pin is not asked for.
-func (c *checker) unheld(ctx context.Context) ([]*verdict, error) {
-	var unheld, later []*verdict
+// unheld returns the commits that the default branch does not hold: those of the
+// pins, also where they are to move, and those that refs are to have. What the
+// first answers did not tell, because the commit was not known then, is asked
+// here. Without a rewrite, what a ref is to have is not asked for.
+func (c *checker) unheld(ctx context.Context) ([]held, error) {
+	var unheld, later []held
 	var questions []Question
 	index := map[Question]int{}
 	for _, v := range c.verdicts {
-		switch commit := v.pinnedCommit(); {
-		case v.answer == nil || v.answer.NoRepository || commit == "":
-		case commit == v.question.Commit:
-			if !v.answer.OnDefault {
-				unheld = append(unheld, v)
-			}
-		case c.Write:
-			q := normal(Question{Repository: v.repository, Commit: commit})
-			if _, ok := index[q]; !ok {
-				index[q] = len(questions)
-				questions = append(questions, q)
-			}
-			later = append(later, v)
+		if v.answer == nil || v.answer.NoRepository {
+			continue
 		}
+		if v.target.commit != "" && !v.answer.OnDefault {
+			unheld = append(unheld, held{v, v.target.commit, v.version})
+		}
+		if !c.Write || v.next == nil || v.next.commit == v.target.commit {
+			continue
+		}
+		h := held{v, v.next.commit, v.next.version}
+		q := h.question()
+		if _, ok := index[q]; !ok {
+			index[q] = len(questions)
+			questions = append(questions, q)
+		}
+		later = append(later, h)
 	}
 	if len(questions) == 0 {
 		return unheld, nil
@@ -460,17 +458,21 @@ func (c *checker) unheld(ctx context.Context) ([]*verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range later {
-		if !answers[index[normal(Question{Repository: v.repository, Commit: v.pinnedCommit()})]].OnDefault {
-			unheld = append(unheld, v)
+	for _, h := range later {
+		if !answers[index[h.question()]].OnDefault {
+			unheld = append(unheld, h)
 		}
 	}
 	return unheld, nil
 }
 
-// judgeHolder judges a ref by what holds its commit.
-func (c *checker) judgeHolder(v *verdict, h Holder) {
-	commit := v.pinnedCommit()
+// question asks whether the default branch holds the commit.
+func (h held) question() Question {
+	return normal(Question{Repository: h.repository, Commit: h.commit})
+}
+
+// judgeHolder judges a ref by what holds its commit, or the one that it is to have.
+func (c *checker) judgeHolder(v *verdict, commit string, h Holder) {
 	byTag := h.Tag
 	if byTag == "" && v.answer.Tag != nil && v.answer.Tag.Commit == commit {
 		byTag = v.answer.Tag.Name

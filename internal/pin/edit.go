@@ -72,7 +72,7 @@ func (r *Ref) hasRoom(p *pinned) (problem string, ok bool) {
 // edits returns what changes in a file when refs become what they are to be.
 func (f *File) edits(next map[*Ref]*pinned) []edit {
 	var edits []edit
-	var notes []*note
+	var last *note // the refs of one note follow each other
 	for _, r := range f.Refs {
 		p := next[r]
 		if p == nil {
@@ -81,12 +81,11 @@ func (f *File) edits(next map[*Ref]*pinned) []edit {
 		if text := r.pinnedText(p); text != r.Text {
 			edits = append(edits, edit{r.start, r.end, text})
 		}
-		if r.note != nil && p.style == StyleCommit && !slices.Contains(notes, r.note) {
-			notes = append(notes, r.note)
+		if r.note == nil || r.note == last || p.style != StyleCommit {
+			continue
 		}
-	}
-	for _, n := range notes {
-		if e, ok := n.edit(next); ok {
+		last = r.note
+		if e, ok := last.edit(next); ok {
 			edits = append(edits, e)
 		}
 	}

@@ -136,16 +136,18 @@ func (f *File) add(p passage, refs []*Ref) {
 
 // locate counts the lines and columns of the refs.
 func (f *File) locate() {
-	at, line, lineStart := 0, 1, 0
+	at, line, column := 0, 1, 1
 	if bytes.HasPrefix(f.Text, byteOrderMark) {
-		lineStart = len(byteOrderMark)
+		at = len(byteOrderMark)
 	}
 	for _, r := range f.Refs {
-		if n := bytes.Count(f.Text[at:r.start], []byte("\n")); n > 0 {
-			line += n
-			lineStart = bytes.LastIndexByte(f.Text[:r.start], '\n') + 1
+		between := f.Text[at:max(at, r.start)]
+		if n := bytes.Count(between, []byte("\n")); n > 0 {
+			line, column = line+n, 1
+			between = between[bytes.LastIndexByte(between, '\n')+1:]
 		}
-		at = r.start
-		r.Line, r.Column = line, utf8.RuneCount(f.Text[lineStart:r.start])+1
+		column += utf8.RuneCount(between)
+		at = max(at, r.start)
+		r.Line, r.Column = line, column
 	}
 }

@@ -1,6 +1,7 @@
 package pin
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -147,10 +148,13 @@ func (p *lockParser) use(i int32) *Ref {
 
 // dependency reads an entry.
 func (p *lockParser) dependency(name string, key, entry int32) {
+	if p.entries[lockKey(name)] {
+		p.fail("%.80q stands there twice", name)
+	}
 	p.entries[lockKey(name)] = true
 	r := &Ref{File: LockName, Text: name, start: int(p.nodes[key].start)}
 	r.target = parseUses(name)
-	if r.repository == (Repository{}) || strings.Count(r.base, "/") != 1 {
+	if r.rule == report.Unpinned || strings.Count(r.base, "/") != 1 {
 		p.fail("%.80q is no owner/name@ref", name)
 	}
 	commit, ref := "", ""
@@ -165,12 +169,16 @@ func (p *lockParser) dependency(name string, key, entry int32) {
 		case "repo_id":
 			r.locked.repositoryID = p.id(value)
 		case "uses":
+			if p.nodes[value].kind != sequenceNode {
+				p.fail("what %.80q uses is no list", name)
+			}
 			p.items(value, func(item int32) { p.use(item) })
 		default:
 			p.fail("the entry %.80q has an unknown key %.40q", name, field)
 		}
 	})
-	r.kind, r.rule, r.problem, r.version = Locked, "", "", ref
+	used := cmp.Or(r.commit, r.version)
+	r.kind, r.rule, r.problem, r.version, r.commit = Locked, "", "", ref, ""
 	hex, isSHA1 := strings.CutPrefix(commit, "sha1-")
 	switch {
 	case ref == "" || !isDigest(ref) && !isRefName(ref):
@@ -183,10 +191,24 @@ func (p *lockParser) dependency(name string, key, entry int32) {
 		r.target = r.target.refuse(report.MalformedDigest, "its commit is not sha1- and 40 hex digits")
 	case isDigest(ref) && ref != hex:
 		r.target = r.target.refuse(report.DigestMismatch, "its ref is another commit than it says")
+	case isDigest(used) && used != hex:
+		r.target = r.target.refuse(report.DigestMismatch, "workflows name another commit than it says")
 	default:
 		r.commit = hex
+		if saysMore(used, ref) {
+			named := *r
+			named.version = used
+			p.lock.refs = append(p.lock.refs, &named)
+		}
 	}
 	p.lock.refs = append(p.lock.refs, r)
+}
+
+// saysMore tells whether an entry has to be asked for by the version that
+// workflows name too, and not by its ref alone. `gh actions-lock` writes the most
+// exact ref of a commit, so that v4 has the ref v4.2.2; a branch may have any.
+func saysMore(used, ref string) bool {
+	return used != ref && anyVersion.MatchString(used) && (series(used) == "" || !strings.HasPrefix(ref, series(used)))
 }
 
 func (p *lockParser) id(i int32) int64 {

@@ -92,14 +92,20 @@ func TestEachErrors(t *testing.T) {
 	tr := openElsewhere(t, dir)
 	// The error is that of the first file, also where another one's is there later.
 	for range 50 {
-		seventh := make(chan struct{})
+		seventh, eighth := make(chan struct{}), make(chan struct{})
 		err := tr.Each(names, func(i int, name string, _ []byte) error {
 			switch {
 			case i < 7:
 				return nil
 			case i == 7:
+				if runtime.GOMAXPROCS(0) > 1 {
+					<-eighth
+				}
 				close(seventh)
 			default:
+				if i == 8 {
+					close(eighth)
+				}
 				<-seventh
 				runtime.Gosched()
 			}
