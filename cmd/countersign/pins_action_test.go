@@ -92,12 +92,12 @@ func testPins(t *testing.T, host runnerHost) {
 	}
 }
 
-// testReadmePins runs the reusable workflow as a plugin's repository does when it
-// publishes a release.
+// testReadmePins runs the workflow of the README for a plugin's repository, which
+// calls the reusable one when a release is published.
 func testReadmePins(t *testing.T, host runnerHost) {
 	server := githubtest.New(t)
 	server.SetToken("api-token")
-	repository, _ := repositoryWith(t, "testdata/workflows/release.yml")
+	repository, _ := repositoryWith(t, readmeWorkflow(t, "release"))
 	readme := "# Gears\n\n```yml\nsteps:\n  - plugins:\n      - acme/gears#v1.0.0:\n          teeth: 12\n```\n"
 	addFile(t, repository, "README.md", readme)
 

@@ -9,8 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/countersign-ci/countersign/internal/config"
+	"github.com/countersign-ci/countersign/internal/githubtest"
 	"github.com/countersign-ci/countersign/internal/report"
 )
 
@@ -50,14 +53,29 @@ func blocksIn(t *testing.T, language string) (texts []string) {
 // TestREADMEShell runs the shell examples, one after the other in a repository.
 func TestREADMEShell(t *testing.T) {
 	folder, _ := repositoryWith(t, "testdata/workflows/deploy.yml")
+	server := githubtest.New(t)
+	own := server.Repo("countersign-ci/countersign")
+	own.Tag("v1", own.Head("main"))
+	docker := server.Repo("buildkite-plugins/docker-buildkite-plugin")
+	commit := docker.Head("main")
+	docker.Tag("v3.2.0", commit)
+	addFile(t, folder, ".buildkite/pipeline.yml", "steps:\n- plugins: [docker#v3.2.0]\n")
+
 	program := buildProgram(t)
 	for _, text := range blocksIn(t, "sh") {
 		c := exec.Command("bash", "-euc", text)
 		c.Dir = folder
-		c.Env = []string{"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH")}
+		c.Env = []string{
+			"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH"),
+			"GITHUB_API_URL=" + server.URL(), "GITHUB_GRAPHQL_URL=" + server.GraphQLURL(), "GITHUB_TOKEN=api-token",
+		}
 		if output, err := c.CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s\n%s", err, text, output)
 		}
+	}
+	lowered, err := os.ReadFile(filepath.Join(folder, "lowered.yml"))
+	if want := "steps:\n- plugins: [docker#" + commit + "] # v3.2.0\n"; err != nil || string(lowered) != want {
+		t.Errorf("the examples lowered to %q %v, want %q", lowered, err, want)
 	}
 	token, err := os.ReadFile(filepath.Join(folder, "run.jwt"))
 	if err != nil || strings.Count(string(token), ".") != 2 {
@@ -81,30 +99,84 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
-// TestREADMEWorkflow lints the workflow to copy and runs it: with a token it
-// runs the signed command, and without one nothing.
-func TestREADMEWorkflow(t *testing.T) {
-	host := newRunnerHost(t)
+// readmeWorkflow writes the workflow of that name to a file, after it was linted.
+func readmeWorkflow(t *testing.T, name string) (file string) {
+	t.Helper()
 	actionlint := tool(t, "actionlint")
-	private, public := newKeys(t)
 	for _, text := range blocksIn(t, "yaml") {
-		file := filepath.Join(t.TempDir(), "deploy.yml")
+		if !strings.HasPrefix(text, "name: "+name+"\n") {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), name+".yml")
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		command(t, ".", actionlint, "-shellcheck=", "-pyflakes=", file)
-		repository, sha := repositoryWith(t, file)
-		token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
-			"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
-			"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
-		args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
-		r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
-		if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
-			t.Errorf("with a token the workflow ended with %d", r.exitCode)
+		return file
+	}
+	t.Fatalf("the README has no workflow %s", name)
+	return ""
+}
+
+// TestREADMEWorkflows knows all workflows of the README: each is run by a test,
+// `release` by that of the Action.
+func TestREADMEWorkflows(t *testing.T) {
+	var names []string
+	for _, text := range blocksIn(t, "yaml") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
+		names = append(names, name)
+	}
+	if diff := cmp.Diff([]string{"deploy", "pins", "release"}, names); diff != "" {
+		t.Errorf("workflows (-want +got):\n%s", diff)
+	}
+}
+
+// TestREADMEDeploy runs the workflow to copy: with a token it runs the signed
+// command, and without one nothing.
+func TestREADMEDeploy(t *testing.T) {
+	host := newRunnerHost(t)
+	private, public := newKeys(t)
+	repository, sha := repositoryWith(t, readmeWorkflow(t, "deploy"))
+	token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
+		"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
+		"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
+	args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
+	r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
+	if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
+		t.Errorf("with a token the workflow ended with %d", r.exitCode)
+	}
+	r = host.runLogged(t, repository, "workflow_dispatch", args...)
+	if r.exitCode != 1 || !strings.Contains(r.log(), "missing-token") || strings.Contains(r.log(), "Main actions/checkout") {
+		t.Errorf("without a token the workflow ended with %d, want 1", r.exitCode)
+	}
+}
+
+// TestREADMEPins runs the check of pins. It refuses its own workflow, whose
+// Countersign is a tag, until it is pinned.
+func TestREADMEPins(t *testing.T) {
+	host := newRunnerHost(t)
+	server := githubtest.New(t)
+	own := server.Repo("countersign-ci/countersign")
+	commit := own.Head("main")
+	own.Tag("v1", commit)
+	checkout := server.Repo("actions/checkout")
+	checkout.Tag("v4.2.2", checkout.Head("main"))
+	repository, _ := repositoryWith(t, readmeWorkflow(t, "pins"))
+	r := host.runLogged(t, repository, "pull_request", against(server)...)
+	if r.exitCode != 1 || !strings.Contains(r.log(), "countersign-ci/countersign@v1: v1 is a tag") || !strings.Contains(r.log(), "digest-mismatch") {
+		t.Errorf("the workflow ended with %d, want 1 for a tag and for what is no commit of the tag", r.exitCode)
+	}
+}
+
+// TestREADMEConfig reads the config that the README shows.
+func TestREADMEConfig(t *testing.T) {
+	for _, text := range blocksIn(t, "yml") {
+		c, err := config.Parse("README.md", []byte(text))
+		if err != nil {
+			t.Fatal(err)
 		}
-		r = host.runLogged(t, repository, "workflow_dispatch", args...)
-		if r.exitCode != 1 || !strings.Contains(r.log(), "missing-token") || strings.Contains(r.log(), "Main actions/checkout") {
-			t.Errorf("without a token the workflow ended with %d, want 1", r.exitCode)
+		if len(c.Updates) != 1 || len(c.Exceptions) != 1 || len(c.Files) != 2 {
+			t.Errorf("the config is %+v", c)
 		}
 	}
 }

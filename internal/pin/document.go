@@ -1,5 +1,7 @@
 package pin
 
+import "fmt"
+
 // A document is what YAML text says, as far as refs go: the structure, and where
 // the scalars stand. It is kept in one slice so that it can be used again for
 // the next of many files.
@@ -7,6 +9,7 @@ type document struct {
 	text  []byte
 	nodes []node // the first is no node: index 0 stands for none
 	roots []int32
+	steps int // what was taken from mappings and sequences so far
 }
 
 // A node is a part of a document. The children of a mapping are a key, its
@@ -32,8 +35,18 @@ const (
 
 // reset makes the document one of another text, without any node.
 func (d *document) reset(text []byte) {
-	d.text, d.nodes, d.roots = text, append(d.nodes[:0], node{}), d.roots[:0]
+	d.text, d.nodes, d.roots, d.steps = text, append(d.nodes[:0], node{}), d.roots[:0], 0
 }
+
+// maxSteps is how much aliases may make of a document, beside what is in it.
+const maxSteps = 1 << 17
+
+// overrun tells whether aliases of aliases stand for so much that not all of it
+// was looked at.
+func (d *document) overrun() bool { return d.steps > maxSteps+4*len(d.nodes) }
+
+// errOverrun is the error about such a document.
+var errOverrun = fmt.Errorf("%w that can be read: its aliases stand for too much", errNoYAML)
 
 func (d *document) add(n node) int32 {
 	d.nodes = append(d.nodes, n)
@@ -74,22 +87,16 @@ func (d *document) is(i int32, value string) bool {
 // each calls f with each key of a mapping and its value, also those that the
 // merge key << takes in.
 func (d *document) each(mapping int32, f func(key, value int32)) {
-	d.eachMerged(mapping, f, 0)
-}
-
-// maxMerges is how deep mappings are merged into each other.
-const maxMerges = 16
-
-func (d *document) eachMerged(mapping int32, f func(key, value int32), depth int) {
 	mapping = d.resolve(mapping)
-	if d.nodes[mapping].kind != mappingNode || depth > maxMerges {
+	if d.nodes[mapping].kind != mappingNode {
 		return
 	}
-	for key := d.nodes[mapping].first; key != 0; {
+	for key := d.nodes[mapping].first; key != 0 && !d.overrun(); {
+		d.steps++
 		value := d.nodes[key].next
 		if d.is(key, "<<") {
-			d.eachMerged(value, f, depth+1)
-			d.items(value, func(item int32) { d.eachMerged(item, f, depth+1) })
+			d.each(value, f)
+			d.items(value, func(item int32) { d.each(item, f) })
 		} else {
 			f(key, value)
 		}
@@ -103,7 +110,8 @@ func (d *document) items(sequence int32, f func(int32)) {
 	if d.nodes[sequence].kind != sequenceNode {
 		return
 	}
-	for item := d.nodes[sequence].first; item != 0; item = d.nodes[item].next {
+	for item := d.nodes[sequence].first; item != 0 && !d.overrun(); item = d.nodes[item].next {
+		d.steps++
 		f(item)
 	}
 }

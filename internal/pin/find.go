@@ -94,6 +94,9 @@ func (f *Finder) yaml(file *File, p passage, example bool) error {
 		w = walker{document: &f.document}
 		walk()
 	}
+	if f.document.overrun() {
+		return errOverrun
+	}
 	var refs []*Ref
 	for _, found := range w.refs {
 		n := &f.document.nodes[found.node]
@@ -108,7 +111,7 @@ func (f *Finder) yaml(file *File, p passage, example bool) error {
 		r.target = parse(r.Text, found)
 		refs = append(refs, r)
 	}
-	file.add(p, refs)
+	file.add(p, refs, &f.document)
 	return nil
 }
 
@@ -123,11 +126,12 @@ func parse(text string, as found) target {
 	return t
 }
 
-// add takes the refs of a passage, whose places are those in the passage.
-func (f *File) add(p passage, refs []*Ref) {
+// add takes the refs of a passage, whose places are those in the passage. The
+// document is what the passage was read as, nil where it is no YAML.
+func (f *File) add(p passage, refs []*Ref, d *document) {
 	slices.SortFunc(refs, func(a, b *Ref) int { return a.start - b.start })
 	refs = slices.CompactFunc(refs, func(a, b *Ref) bool { return a.start == b.start })
-	p.takeNotes(refs)
+	(&noteTaker{passage: p, document: d}).take(refs)
 	for _, r := range refs {
 		r.start, r.end = p.place(r.start), p.place(r.end)
 	}

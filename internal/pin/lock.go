@@ -65,6 +65,9 @@ func ParseLock(text []byte) (*Lock, error) {
 			p.fail("it has an unknown key %.40q", key)
 		}
 	})
+	if d.overrun() {
+		return nil, errOverrun
+	}
 	if !p.versioned {
 		p.fail("it names no version")
 	}

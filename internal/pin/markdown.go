@@ -68,7 +68,7 @@ func (f *Finder) example(file *File, p passage) {
 		return
 	}
 	if f.yaml(file, p, true) != nil {
-		file.add(p, looseRefs(file.Name, p.text))
+		file.add(p, looseRefs(file.Name, p.text), nil)
 	}
 }
 

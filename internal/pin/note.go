@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"regexp"
 	"slices"
+	"sort"
 	"strings"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // A note is the version comment of the line on which pins of the commit style
@@ -20,141 +19,174 @@ type note struct {
 	spot  int    // where in the file a comment can begin, or -1
 	start int    // where in the file the versions stand that it has
 	text  string // these versions, or empty
+
+	silent int // how many of the refs are pins without a version
 }
 
-// takeNotes gives each ref of a passage the note of its line, and each pin the
+// A noteTaker finds the notes of a passage.
+type noteTaker struct {
+	passage
+	document *document // what the passage was read as, or nil
+	scalars  []int32   // those of the document, in their order
+}
+
+// take gives each ref of the passage the note of its line, and each pin the
 // version that the note says. The refs are in order.
-func (p passage) takeNotes(refs []*Ref) {
+func (t *noteTaker) take(refs []*Ref) {
 	for len(refs) > 0 {
-		end := len(p.text)
-		if i := bytes.IndexByte(p.text[refs[0].start:], '\n'); i >= 0 {
+		end := len(t.text)
+		if i := bytes.IndexAny(t.text[refs[0].start:], "\r\n"); i >= 0 {
 			end = refs[0].start + i
 		}
 		n := 1
 		for n < len(refs) && refs[n].start < end {
 			n++
 		}
-		p.takeNote(refs[:n:n], end)
+		t.takeNote(slices.Clone(refs[:n]), end)
 		refs = refs[n:]
 	}
 }
 
-func (p passage) takeNote(refs []*Ref, lineEnd int) {
+func (t *noteTaker) takeNote(refs []*Ref, lineEnd int) {
 	last := refs[len(refs)-1]
-	if other := func(r *Ref) bool { return r.style != StyleCommit || r.rule != "" }; slices.ContainsFunc(refs, other) {
-		refs = slices.DeleteFunc(slices.Clone(refs), other)
-	}
+	refs = slices.DeleteFunc(refs, func(r *Ref) bool { return r.style != StyleCommit || r.rule != "" })
 	if len(refs) == 0 {
 		return
 	}
 	n := &note{refs: refs, spot: -1}
+	if last.spliceable && last.end <= lineEnd {
+		t.read(n, last.end, lineEnd)
+	}
 	for _, r := range refs {
 		r.note = n
+		if r.isSilent() {
+			n.silent++
+		}
 	}
-	if !last.spliceable || last.end > lineEnd {
-		return
-	}
-	lineEnd = last.end + len(bytes.TrimRight(p.text[last.end:lineEnd], "\r"))
-	spot, comment, ok := p.tail(last.end, lineEnd)
+}
+
+// read finds the place of a note behind the last ref of its line, and the
+// versions that stand there.
+func (t *noteTaker) read(n *note, refsEnd, lineEnd int) {
+	spot, comment, ok := t.tail(refsEnd, lineEnd)
 	if !ok {
 		return
 	}
-	n.spot = p.place(spot)
+	n.spot = t.place(spot)
 	if comment < 0 {
 		return
 	}
-	start, end := findVersions(string(p.text[comment:lineEnd]))
-	if start == end {
-		return
-	}
-	versions := strings.Split(string(p.text[comment+start:comment+end]), ",")
 	var pins []*Ref
-	for _, r := range refs {
+	for _, r := range n.refs {
 		if r.commit != "" {
 			pins = append(pins, r)
 		}
 	}
-	if len(versions) != len(pins) {
+	start, end := findVersions(string(t.text[comment:lineEnd]))
+	versions := strings.Split(string(t.text[comment+start:comment+end]), ",")
+	if start == end || len(versions) != len(pins) {
 		return
 	}
-	n.start, n.text = p.place(comment+start), string(p.text[comment+start:comment+end])
+	n.start, n.text = t.place(comment+start), string(t.text[comment+start:comment+end])
 	for i, r := range pins {
 		r.version = strings.TrimSpace(versions[i])
 	}
 }
 
-// tail looks at what follows the last ref of a line: where a comment can begin,
-// and where the comment begins that is there, or -1. It is not ok where the line
-// ends inside of something else, such as quoted text.
-func (p passage) tail(i, end int) (spot, comment int, ok bool) {
-	rest := p.text[i:end]
-	spot = i + len(bytes.TrimRight(rest, " \t"))
-	// Behind a scalar nothing but the ends of what holds it can follow, or a
-	// comment. Anything else can be text of any kind: there the parser decides.
-	after := rest
+// tail looks at what follows the last ref of a line, which ends at i: where a
+// comment can begin, and where the comment begins that is there, or -1. It is not
+// ok where the line ends inside of something else, such as quoted text.
+func (t *noteTaker) tail(i, end int) (spot, comment int, ok bool) {
+	// Mostly there is nothing but a quote, the ends of what holds the ref, and a
+	// comment. Anything else can be text of any kind: there the document knows.
+	after := t.text[i:end]
 	if len(after) > 0 && (after[0] == '"' || after[0] == '\'') {
 		after = after[1:]
 	}
-	switch after = bytes.TrimLeft(after, "}], \t:"); {
-	case len(after) == 0:
-		return spot, -1, true
-	case after[0] == '#' && endsBlank(rest[:len(rest)-len(after)]):
-		comment = end - len(after)
-		return i + len(bytes.TrimRight(p.text[i:comment], " \t")), comment, true
-	}
-	for at := i; at < end; at++ {
-		if p.text[at] != '#' || p.text[at-1] != ' ' && p.text[at-1] != '\t' {
-			continue
-		}
-		if sameValues(p.text, slices.Concat(p.text[:at], p.text[end:])) {
-			return i + len(bytes.TrimRight(p.text[i:at], " \t")), at, true
+	after = bytes.TrimLeft(after, "}], \t:")
+	if len(after) > 0 && (after[0] != '#' || !isSpace(t.text[end-len(after)-1])) {
+		if i, ok = t.lastScalar(i, end); !ok {
+			return 0, 0, false
 		}
 	}
-	if sameValues(p.text, slices.Concat(p.text[:spot], []byte(" # v1"), p.text[spot:])) {
-		return spot, -1, true
+	for comment = i; comment < end; comment++ {
+		if t.text[comment] == '#' && isSpace(t.text[comment-1]) {
+			return i + len(bytes.TrimRight(t.text[i:comment], " \t")), comment, true
+		}
 	}
-	return 0, 0, false
+	return i + len(bytes.TrimRight(t.text[i:end], " \t")), -1, true
 }
 
-func endsBlank(text []byte) bool {
-	return len(text) > 0 && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t')
+func isSpace(c byte) bool { return c == ' ' || c == '\t' }
+
+// lastScalar returns where the last scalar ends that begins between two places
+// of a line, or the first of these if there is none. A # behind it, after a
+// space, begins a comment. It is not ok if the scalar goes on after the line.
+func (t *noteTaker) lastScalar(i, end int) (int, bool) {
+	if t.document == nil {
+		return 0, false
+	}
+	nodes := t.document.nodes
+	if t.scalars == nil {
+		for k, n := range nodes {
+			if n.kind == scalarNode && (!n.spliceable || n.start < n.end) {
+				t.scalars = append(t.scalars, int32(k))
+			}
+		}
+		slices.SortStableFunc(t.scalars, func(a, b int32) int { return int(nodes[a].start - nodes[b].start) })
+	}
+	k := sort.Search(len(t.scalars), func(k int) bool { return int(nodes[t.scalars[k]].start) >= end }) - 1
+	if k < 0 || int(nodes[t.scalars[k]].start) < i {
+		return i, true
+	}
+	n := nodes[t.scalars[k]]
+	if n.spliceable {
+		return int(n.end), true
+	}
+	return endOfScalar(t.text[:end], int(n.start))
 }
 
-// sameValues tells whether two YAML texts say the same.
-func sameValues(a, b []byte) bool {
-	decodeA, decodeB := yaml.NewDecoder(bytes.NewReader(a)), yaml.NewDecoder(bytes.NewReader(b))
-	for {
-		var x, y yaml.Node
-		errA, errB := decodeA.Decode(&x), decodeB.Decode(&y)
-		if errA != nil || errB != nil {
-			return errA != nil && errB != nil && errA.Error() == "EOF" && errB.Error() == "EOF"
-		}
-		if !sameNode(&x, &y) {
-			return false
+// endOfScalar returns where a scalar ends whose value is not what stands at i:
+// the header of a block text, or text in quotes. It is not ok if that is not on
+// this line.
+func endOfScalar(line []byte, i int) (int, bool) {
+	switch quote := line[i]; quote {
+	case '|', '>':
+		return i + 1, true
+	case '"', '\'':
+		for i++; i < len(line); i++ {
+			switch {
+			case line[i] == '\\' && quote == '"':
+				i++
+			case line[i] == quote && quote == '\'' && i+1 < len(line) && line[i+1] == quote:
+				i++
+			case line[i] == quote:
+				return i + 1, true
+			}
 		}
 	}
+	return 0, false
 }
 
-func sameNode(a, b *yaml.Node) bool {
-	if a.Kind != b.Kind || a.Tag != b.Tag || a.Value != b.Value || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
-		return false
-	}
-	for i := range a.Content {
-		if !sameNode(a.Content[i], b.Content[i]) {
-			return false
-		}
-	}
-	return true
-}
+// versionOrName is a version, or one behind a name, such as release/v1.2.
+const versionOrName = `(?:` + versionText + `|[A-Za-z][A-Za-z0-9_.-]*[-/]v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?)`
 
 // The versions at the begin of a comment. A number alone is text unless it is
-// all of the comment or has three parts. Renovate, Dependabot and pinact read
+// all of the comment, or what stands before another #, or has three parts. Renovate, Dependabot and pinact read
 // `# v1.2.3`; the words before it are what other tools write.
 var (
 	versionsFirst = regexp.MustCompile(`^#\s*(?:renovate:\s*)?(?:tag=|pin\s*@?\s*|ratchet:[^\s@]+@|@)?` +
 		`((?:v[0-9]+(?:\.[0-9]+){0,2}|[0-9]+\.[0-9]+\.[0-9]+)(?:[-+][0-9A-Za-z.+-]+)?(?:,\s*` + versionText + `)*)(?:\s|$)`)
-	versionAlone = regexp.MustCompile(`^#\s*(` + versionText + `|[A-Za-z][A-Za-z0-9_.-]*[-/]v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?)\s*$`)
+	versionAlone = regexp.MustCompile(`^#\s*(` + versionOrName + `(?:,\s*` + versionOrName + `)*)\s*(?:$|\s#)`)
 )
+
+// reads tells whether a version is found again where it is all of a comment, and
+// whether another one is. What is not found, such as `stable`, says something to
+// people alone.
+func reads(version string) (readable, misread bool) {
+	start, end := findVersions("# " + version)
+	return end-start == len(version), start < end && end-start < len(version)
+}
 
 // findVersions returns where in a comment the versions stand.
 func findVersions(comment string) (start, end int) {

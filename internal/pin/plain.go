@@ -17,6 +17,9 @@ type frame struct {
 	pending  bool // its last key or dash has no value so far
 }
 
+// maxFrames is how deep mappings and sequences stand in each other here.
+const maxFrames = 100
+
 // A plainParser is the state of parsePlain. It can be used again.
 type plainParser struct {
 	*document
@@ -165,7 +168,7 @@ func (p *plainParser) open(indent int32, sequence, first bool) bool {
 			return true
 		}
 	}
-	if !f.pending {
+	if !f.pending || len(p.frames) == maxFrames {
 		return false
 	}
 	f.pending = false

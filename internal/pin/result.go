@@ -132,6 +132,9 @@ func (f *File) compare(text []byte, next map[*Ref]*pinned, stale []*verdict) err
 		want, version := r.Text, r.version
 		if p := next[r]; p != nil {
 			want, version = r.pinnedText(p), p.version
+			if readable, _ := reads(version); p.style == StyleCommit && !readable {
+				version = ""
+			}
 		}
 		if got := again.Refs[i]; len(stale) == 0 && (got.Text != want || version != "" && got.version != version) {
 			return fmt.Errorf("%s:%d: the rewrite was given up: %.200q became %.200q with the version %.40q", f.Name, r.Line, r.Text, got.Text, got.version)

@@ -1,6 +1,10 @@
 package pin
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/countersign-ci/countersign/internal/report"
+)
 
 // A found is a scalar that stands for a ref.
 type found struct {
@@ -17,12 +21,6 @@ type walker struct {
 	refs []found
 	// unread: a ref may be in a block text, whose value is not known.
 	unread bool
-	seen   map[seenAs]bool // what aliases led to, each only once
-}
-
-type seenAs struct {
-	node int32
-	as   byte
 }
 
 // file finds the refs that run in a workflow (GitHub's "Workflow syntax"), a
@@ -71,9 +69,6 @@ func (w *walker) steps(steps int32) {
 
 // pipelineSteps finds the plugins of steps, and of those in groups.
 func (w *walker) pipelineSteps(steps int32) {
-	if w.again(steps, 's') {
-		return
-	}
 	w.items(steps, func(step int32) {
 		w.each(step, func(key, value int32) {
 			switch {
@@ -100,22 +95,6 @@ func (w *walker) plugins(list int32) {
 	})
 }
 
-// again tells whether an alias has led to a node before, as the same thing.
-func (w *walker) again(i int32, as byte) bool {
-	if w.nodes[i].kind != aliasNode {
-		return false
-	}
-	key := seenAs{w.resolve(i), as}
-	if w.seen == nil {
-		w.seen = map[seenAs]bool{}
-	}
-	if w.seen[key] {
-		return true
-	}
-	w.seen[key] = true
-	return false
-}
-
 func (w *walker) add(i int32, f found) {
 	f.node = w.resolve(i)
 	switch n := &w.nodes[f.node]; {
@@ -136,9 +115,6 @@ func (w *walker) fragment() {
 }
 
 func (w *walker) part(i int32) {
-	if w.again(i, 'f') {
-		return
-	}
 	i = w.resolve(i)
 	switch w.nodes[i].kind {
 	case scalarNode:
@@ -180,8 +156,11 @@ func isPluginExample(s string) bool {
 // action, and no placeholder.
 func isActionExample(s string) bool {
 	t := parseUses(s)
-	if t.kind == Image || t.commit != "" || t.rule != "" && t.repository != (Repository{}) && strings.Trim(s, "0123456789abcdefABCDEF") != s {
-		return t.kind != Local
+	if t.kind == Image {
+		return !placeholder(s)
+	}
+	if t.commit != "" || t.rule == report.ShortDigest || t.rule == report.MalformedDigest {
+		return true
 	}
 	return t.version != "" && !placeholder(t.version)
 }
