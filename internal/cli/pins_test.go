@@ -2,6 +2,7 @@ package cli
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -510,4 +511,43 @@ func TestPinsAfterToken(t *testing.T) {
 		t.Errorf("the report is %s", stdout)
 	}
 	p.want(map[string]string{workflow: uses("acme/widgets@" + p.v422 + " # v4.2.2")})
+}
+
+// What a run that was killed between two renames has left, the next one brings
+// to an end.
+func TestPinsResume(t *testing.T) {
+	p := newPinTest(t, nil)
+	pinned := uses("acme/widgets@" + p.v422 + " # v4.2.2")
+	p.write(map[string]string{
+		".github/workflows/a.yml": pinned, ".github/workflows/b.yml": uses("acme/widgets@v4"),
+		".github/workflows/.b.yml.countersign": pinned[:10],
+	})
+	p.verify(exitOK, "--write")
+	p.want(map[string]string{".github/workflows/a.yml": pinned, ".github/workflows/b.yml": pinned})
+}
+
+// A workflow that GitHub's lockfile pins is left alone, and the lock is checked.
+func TestPinsLockfile(t *testing.T) {
+	p := newPinTest(t, nil)
+	lock := func(commit string) string {
+		return fmt.Sprintf(`version: 'v0.0.2'
+workflows:
+    '.github/workflows/ci.yml':
+        - 'acme/widgets@v4'
+dependencies:
+    'acme/widgets@v4':
+        ref: 'v4'
+        commit: 'sha1-%s'
+        owner_id: %d
+        repo_id: %d
+`, commit, p.widgets.OwnerID(), p.widgets.ID())
+	}
+	files := map[string]string{workflow: uses("acme/widgets@v4", "$/.github/actions/own"), ".github/workflows/actions.lock": lock(p.v422)}
+	p.write(files)
+	p.verify(exitOK, "--write", "--update", "latest")
+	p.want(files)
+	p.write(map[string]string{".github/workflows/actions.lock": lock(p.widgets.Commit("main", "other"))})
+	if _, stderr := p.verify(exitRefused, "--write"); !strings.Contains(stderr, "actions.lock:6:5: acme/widgets@v4") || !strings.Contains(stderr, "digest-mismatch") {
+		t.Errorf("it says %q", stderr)
+	}
 }

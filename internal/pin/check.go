@@ -289,6 +289,12 @@ func (c *checker) pin(v *verdict) {
 	}
 }
 
+// leavesAlone tells whether a ref is `gh actions-lock`'s to change: it stands in
+// the lockfile, or in a workflow that it pins.
+func (c *checker) leavesAlone(v *verdict) bool {
+	return v.kind == Locked || c.Lock.locks(v.File)
+}
+
 // fails tells whether something stands against a ref already.
 func (v *verdict) fails() bool {
 	return slices.ContainsFunc(v.findings, func(f report.Finding) bool { return f.Status == report.Fail })
@@ -303,7 +309,7 @@ func (c *checker) update(ctx context.Context) error {
 		if v.kind == Plugin || v.kind == Action || v.kind == Workflow {
 			v.own = isMarkdown(v.File) && c.Own != (Repository{}) && v.repository.Key() == c.Own.Key()
 		}
-		if v.commit == "" || v.kind == Locked || v.fails() || !v.spliceable || !c.updates(v) {
+		if v.commit == "" || c.leavesAlone(v) || v.fails() || !v.spliceable || !c.updates(v) {
 			continue
 		}
 		candidates = append(candidates, v)
