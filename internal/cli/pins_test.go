@@ -547,7 +547,7 @@ dependencies:
 	p.verify(exitOK, "--write", "--update", "latest")
 	p.want(files)
 	p.write(map[string]string{".github/workflows/actions.lock": lock(p.widgets.Commit("main", "other"))})
-	if _, stderr := p.verify(exitRefused, "--write"); !strings.Contains(stderr, "actions.lock:6:5: acme/widgets@v4") || !strings.Contains(stderr, "digest-mismatch") {
+	if _, stderr := p.verify(exitRefused, "--write"); !strings.Contains(stderr, "actions.lock:6:6: acme/widgets@v4") || !strings.Contains(stderr, "digest-mismatch") {
 		t.Errorf("it says %q", stderr)
 	}
 }
