@@ -38,6 +38,7 @@ var cases = []testCase{
 	{text: "s\x00t\x00y\x00", want: `:1:2: there is the control character U+0000`, blind: true},
 	{text: "style: commit # äö\x1b[31m\n", want: `:1:19: there is the control character U+001B`, blind: true},
 	{text: "style: commit\u0085update: none\n", want: `:1:14: there is the control character U+0085`, blind: true},
+	{text: "style: commit\u2028update: none\n", want: `:1:14: there is the control character U+2028`, blind: true},
 	{text: "files:\n\t- README.md\n", want: `:2:1: there is a tab`, blind: true},
 	{text: "style: commit\r\rstyle:\tcommit", want: `:3:7: there is a tab`, blind: true},
 	{text: "#" + strings.Repeat(" ", 256<<10), want: `: the file has more than 256 KiB`, blind: true},
@@ -45,6 +46,7 @@ var cases = []testCase{
 
 	// What is not YAML, or more of it than is read.
 	{text: "style: commit\nupdate none\nmin-age: 7d\n", want: `:2: this is not YAML: could not find expected ':'`, blind: true},
+	{text: "files: [", want: `:1: this is not YAML: did not find expected node content`, blind: true},
 	{text: "files: [a\nstyle: commit\n", want: `:2: this is not YAML: did not find expected ',' or ']'`, blind: true},
 	{text: "updates:\n  - path: a\n pattern: c\n", want: `:3: this is not YAML: did not find expected key`, blind: true},
 	{text: "style: commit: none\n", want: `:1: this is not YAML: mapping values are not allowed in this context`, blind: true},

@@ -52,8 +52,8 @@ import (
 	"strconv"
 )
 
-// Schema is the JSON schema (draft 2020-12) of .github/countersign.yml. Editors
-// use it; [Parse] accepts nothing that it refuses.
+// Schema is the JSON schema (draft 2020-12) of .github/countersign.yml, for
+// editors. What the schema refuses, [Parse] refuses too.
 //
 //go:embed countersign.schema.json
 var Schema []byte

@@ -52,7 +52,7 @@ func TestTrust(t *testing.T) {
 }
 
 // docExample returns the file in the package comment.
-func docExample(t *testing.T) string {
+func docExample(t testing.TB) string {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments|parser.PackageClauseOnly)
 	if err != nil {

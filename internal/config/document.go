@@ -66,7 +66,7 @@ func checkText(name string, text []byte) error {
 			return fail("there is a tab", `use spaces; in a regular expression a tab is \t`)
 		case r == '\n' || r == '\r' && !bytes.HasPrefix(rest, []byte("\r\n")):
 			line, column = line+1, 0
-		case unicode.IsControl(r) && r != '\r':
+		case unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp) && r != '\r':
 			return fail(fmt.Sprintf("there is the control character %U", r), "remove it")
 		}
 		rest = rest[size:]
@@ -78,6 +78,7 @@ func checkText(name string, text []byte) error {
 // counts lines from 0 where its scanner counts from 1.
 var (
 	yamlMessage   = regexp.MustCompile(`^yaml: (?:line (\d+): )?(.*)$`)
+	lineEnd       = regexp.MustCompile(`\r\n?|\n`)
 	parserMessage = regexp.MustCompile(`^did not find expected (?:'|<|key|node)`)
 )
 
@@ -91,6 +92,8 @@ func syntaxError(name string, text []byte, err error) error {
 		if line == 0 || parserMessage.MatchString(message) {
 			line++
 		}
+		// The end of a text without a line end counts as a line for the library.
+		line = min(line, 1+len(lineEnd.FindAllIndex(text, -1)))
 	}
 	e := &Error{name, line, 0, "this is not YAML: " + message, "compare the indentation, colons and quotes with the example in the documentation"}
 	switch {
@@ -116,11 +119,10 @@ func lineOfAlias(text []byte) int {
 	return 1 + bytes.Count(text[:at[0]], []byte("\n"))
 }
 
-// plain refuses what makes YAML mean something else than it seems to.
+// plain refuses what makes YAML mean something else than it seems to. There can
+// be no alias where there is no anchor.
 func plain(v value) error {
 	switch {
-	case v.Kind == yaml.AliasNode:
-		return v.errorf(adviceStar, "there is an alias")
 	case v.Anchor != "":
 		return v.errorf(adviceStar, "there is an anchor")
 	case v.Style&yaml.TaggedStyle != 0:

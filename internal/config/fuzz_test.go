@@ -14,6 +14,7 @@ func FuzzParse(f *testing.F) {
 			f.Add([]byte(c.text))
 		}
 	}
+	f.Add([]byte(docExample(f)))
 	schema := schema(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c, err := config.Parse(name, text)
