@@ -7,14 +7,16 @@ import "regexp"
 //
 //	updates:                  # those of the project's own file, but that
 //	  - path: README.md       # the path of one file, and no glob
-//	    pattern: 'my-org/my-plugin#(v.*):' # a regular expression of JavaScript
+//	    pattern: 'my-org/my-plugin#(v.*):' # a regular expression, read as RE2
 //	    branch: main          # refused: the branch that is checked out is updated
 //	branches: [main]          # refused: the workflow says when it runs
 //	skip-ci: true             # passed over: it is about the message of a commit
 //
 // Boomper takes what lies between the outermost brackets of a pattern for the
 // version. Here it is the one capturing group; where a pattern has no other
-// brackets the two are the same.
+// brackets the two are the same. Its patterns are JavaScript's, from which RE2
+// differs in nothing that a pattern of a version has; what RE2 lacks, such as
+// looking ahead, is refused.
 //
 // name is what errors call the file; they are of type *Error.
 func ParseBoomper(name string, text []byte) (*Config, error) {
@@ -42,7 +44,7 @@ var boomperUpdateKeys = []key[Update]{
 		return err
 	}},
 	{name: "pattern", required: true, read: func(v value, u *Update) (err error) {
-		u.Pattern, err = v.javaScriptPattern()
+		u.Pattern, err = v.pattern()
 		return err
 	}},
 	{name: "branch", read: func(v value, _ *Update) error {

@@ -1,10 +1,8 @@
 package config_test
 
 import (
-	"regexp"
 	"strings"
 	"testing"
-	"unicode"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -34,10 +32,8 @@ var boomperCases = []testCase{
 	{text: "updates:\n- path: a\n  pattern: '@v.*'\n", want: `:3:12: "updates.pattern" has 0 capturing groups where one is expected`},
 	{text: "updates:\n- path: a\n  pattern: '(@)(v.*)'\n", want: `:3:12: "updates.pattern" has 2 capturing groups where one is expected`},
 	{text: "updates:\n- path: a\n  pattern: '(.*)'\n", want: `:3:12: "updates.pattern" can match an empty text`},
-	{text: "updates:\n- path: a\n  pattern: '@(v\\d)(?:\\w*?)?'\n", want: `:3:12: "updates.pattern" repeats what can be empty`},
-	{text: "updates:\n- path: a\n  pattern: '@(?:a|(v?){0,2})b'\n", want: `:3:12: "updates.pattern" repeats what can be empty`},
 	{text: "updates:\n- path: a\n  pattern: '@(v'\n", want: `:3:12: "updates.pattern" is no regular expression: missing closing )`},
-	{text: "updates:\n- path: a\n  pattern: '(?<=@)(v.*)'\n", want: `:3:12: "updates.pattern" has a group that starts with (? and another sign, such as one that looks ahead`},
+	{text: "updates:\n- path: a\n  pattern: '(?<=@)(v.*)'\n", want: `:3:12: "updates.pattern" is no regular expression: invalid named capture`},
 	{text: "updates:\n- path: a\n  pattern: '" + strings.Repeat("@", 1000) + "(v)'\n", want: `:3:12: "updates.pattern" has more than 1000 bytes`},
 	{text: "updates:\n- path: a\n  pattern: '" + strings.Repeat(`\s`, 490) + "@@(v{600})'\n", want: `:3:12: "updates.pattern" has more than 1000 parts once its repetitions are written out`},
 }
@@ -82,7 +78,7 @@ func TestBoomperPath(t *testing.T) {
 	}
 }
 
-// What is found in a text is what JavaScript finds.
+// What is found in a text is what Boomper finds.
 func TestBoomperFind(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -91,20 +87,13 @@ func TestBoomperFind(t *testing.T) {
 	}{
 		{`boomper#(.*):`, "  - plugins:\n      boomper#v1.0.0: ~\n", []string{"v1.0.0"}},
 		{`https://someurl.com/(v.*)/download.zip`, "`curl https://someurl.com/v1.0.0/download.zip`", []string{"v1.0.0"}},
-		{`@(v.*)`, "@v1\r\n@v2\n@v3\r@v4\u2028@v5", []string{"v1", "v2", "v3", "v4", "v5"}},
-		{`@(v[^]*)`, "@v1\r\n@v2", []string{"v1\r\n@v2"}},
-		{`@(v[\s\S]*)`, "@v1\r\n@v2", []string{"v1\r\n@v2"}},
-		{`@\s(v\S*)`, "@\u00a0v1 @\ufeffv2\u3000", []string{"v1", "v2"}},
+		{`@(v.*)`, "@v1\r\n@v2\n@v3", []string{"v1", "v2", "v3"}},
 		{`@([\w.-]+)`, "@v1.2-rc_1, @é", []string{"v1.2-rc_1"}},
 		{`@(v[\d.\-\s]+)!`, "@v1 -2.3!", []string{"v1 -2.3"}},
-		{`[[:alpha:]](v\d)`, "a]v1 :]v2", []string{"v1", "v2"}},
 		{`a{(v\d)}`, "a{v1} aav2", []string{"v1"}},
 		{`a{1,2}(v\d)]`, "aav1]", []string{"v1"}},
 		{`a{,2}(v\d)`, "a{,2}v1 aav2", []string{"v1"}},
-		{`\u0040\x76(\d)`, "@v1", []string{"1"}},
-		{`\/\-\_\@(v\d)`, "/-_@v1", []string{"v1"}},
 		{`\bv(\d)\b`, "v1 v22 xv3", []string{"1"}},
-		{`[\b](v\d)`, "\bv1 v2", []string{"v1"}},
 		{`^(v\d)$`, "v1\nv2", nil},
 		{`(?:a|b)(?<version>v\d)`, "av1 bv2 cv3", []string{"v1", "v2"}},
 		{`@(v.+?)\.`, "@v1.2.3", []string{"v1"}},
@@ -113,55 +102,6 @@ func TestBoomperFind(t *testing.T) {
 	} {
 		if diff := cmp.Diff(c.want, found(boomperUpdate(t, "README.md", c.pattern), c.text)); diff != "" {
 			t.Errorf("%s in %q (-want +got):\n%s", c.pattern, c.text, diff)
-		}
-	}
-}
-
-// TestJavaScriptRefused has patterns that mean something else in Go, or nothing.
-func TestJavaScriptRefused(t *testing.T) {
-	t.Parallel()
-	for _, pattern := range []string{
-		`(?=a)b`, `(?!a)b`, `(?<=a)b`, `(?<!a)b`, `(?i)a`, `(?i:a)`, `(?P<n>a)`, `(?<é>a)`, `(?`, `(?<`,
-		`\1`, `\0`, `\01`, `\k<n>`, `\A`, `\z`, `\Z`, `\a`, `\Q.\E`, `\C`, `\pL`, `\p{L}`, `\P{L}`, `\cA`, `\e`, `\x4`, `\u004`, `\u{40}`, `\ud83d`, `\uDE00`, `\`,
-		`[`, `[a`, `[a\]`, `[]`, `[]a]`, `[^`, `[\B]`, `[\1]`, `[\k]`, `[\p{L}]`, `[\uD800]`, `[a-\s]`, `[+-\S]`, `[\`, `😀`, `[😀]`, `\😀`, `[\😀]`,
-	} {
-		if got, err := config.FromJavaScript(pattern); err == nil {
-			t.Errorf("%s becomes %s", pattern, got)
-		}
-	}
-}
-
-// TestJavaScriptSets compares with ECMA-262 sections 12.2, 12.3 and 22.2.2.9.
-func TestJavaScriptSets(t *testing.T) {
-	t.Parallel()
-	lineEnd := func(r rune) bool { return strings.ContainsRune("\n\r\u2028\u2029", r) }
-	space := func(r rune) bool {
-		return lineEnd(r) || strings.ContainsRune("\t\v\f\ufeff", r) || unicode.Is(unicode.Zs, r)
-	}
-	for pattern, want := range map[string]func(rune) bool{
-		`.`:     func(r rune) bool { return !lineEnd(r) },
-		`\s`:    space,
-		`\S`:    func(r rune) bool { return !space(r) },
-		`[\s]`:  space,
-		`[\S]`:  func(r rune) bool { return !space(r) },
-		`[^\s]`: func(r rune) bool { return !space(r) },
-		`[^\S]`: space,
-		`[^]`:   func(rune) bool { return true },
-		`\w`:    func(r rune) bool { return r == '_' || r < 0x80 && (unicode.IsLetter(r) || unicode.IsDigit(r)) },
-		`\d`:    func(r rune) bool { return '0' <= r && r <= '9' },
-	} {
-		translated, err := config.FromJavaScript(pattern)
-		if err != nil {
-			t.Fatal(err)
-		}
-		re := regexp.MustCompile("^" + translated + "$")
-		for r := rune(0); r <= 0xFFFF; r++ {
-			if 0xD800 <= r && r < 0xE000 {
-				continue // no characters of their own
-			}
-			if got := re.MatchString(string(r)); got != want(r) {
-				t.Errorf("%s matches %U: %t", pattern, r, got)
-			}
 		}
 	}
 }

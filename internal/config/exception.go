@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/countersign-ci/countersign/internal/report"
 )
 
 // An Exception lets findings about some repositories only warn, for a time.
@@ -25,13 +27,15 @@ func (e Exception) Covers(repository, rule string, now time.Time) bool {
 }
 
 // exceptable are the rules of pins that can be excepted.
-var exceptable = []string{"unpinned", "short-digest", "unknown-ref", "unknown-repository", "not-allowed", "outdated"}
+var exceptable = []string{
+	report.Unpinned, report.ShortDigest, report.UnknownRef, report.UnknownRepository, report.NotAllowed, report.Outdated,
+}
 
 // neverExcepted says of the other rules of pins why they are not.
 var neverExcepted = map[string]string{
-	"digest-mismatch":  "a tag that was moved shows an attack until a person has looked at it and removed the pin",
-	"impostor-commit":  "a commit that the repository does not hold is the code of somebody else",
-	"malformed-digest": "a digest that is none pins nothing and looks as if it did",
+	report.DigestMismatch:  "a tag that was moved shows an attack until a person has looked at it and removed the pin",
+	report.ImpostorCommit:  "a commit that the repository does not hold is the code of somebody else",
+	report.MalformedDigest: "a digest that is none pins nothing and looks as if it did",
 }
 
 // date is the form of a day (RFC 3339 section 5.6, full-date).

@@ -39,6 +39,3 @@ var Forms = map[string]string{
 	"repository": repositoryGlob.String(),
 	"duration":   durationForm.String(),
 }
-
-// FromJavaScript translates a pattern.
-var FromJavaScript = fromJavaScript

@@ -12,22 +12,13 @@ const maxPattern = 1000
 
 // pattern returns a regular expression that is fit for an [Update].
 func (v value) pattern() (*regexp.Regexp, error) {
-	s, err := v.patternText()
+	s, err := v.text()
 	if err != nil {
 		return nil, err
 	}
-	return v.compile(s)
-}
-
-func (v value) patternText() (string, error) {
-	s, err := v.text()
-	if err == nil && len(s) > maxPattern {
-		err = v.errorf("match less around the version", "%q has more than %d bytes", v.key, maxPattern)
+	if len(s) > maxPattern {
+		return nil, v.errorf("match less around the version", "%q has more than %d bytes", v.key, maxPattern)
 	}
-	return s, err
-}
-
-func (v value) compile(s string) (*regexp.Regexp, error) {
 	tree, err := syntax.Parse(s, syntax.Perl)
 	if err != nil {
 		code := syntax.ErrInternalError
