@@ -219,6 +219,16 @@ func TestNulls(t *testing.T) {
 	}
 }
 
+// A null that something below it caused is not one of itself.
+func TestNullFromBelow(t *testing.T) {
+	s := githubtest.New(t)
+	s.Fault(always(&githubtest.Fault{Body: `{"data":{"r0":{"__typename":"Repository","t0":null}},` +
+		`"errors":[{"type":"NOT_FOUND","path":["r0","t0","target"],"message":"no"}]}`}))
+	c, _ := newClient(t, s, token)
+	_, err := c.Resolve(t.Context(), []pin.Question{{Repository: widgets, Tag: "v1"}})
+	wantError(t, err, "r0/t0 in the answer is null because of r0/t0/target", "")
+}
+
 // The elements of a list too.
 func TestNullNodes(t *testing.T) {
 	end := `],"pageInfo":{"hasNextPage":false,"endCursor":null}}`
@@ -433,4 +443,13 @@ func TestWordsOfTheServer(t *testing.T) {
 	if diff := cmp.Diff([]pin.Tag{{Name: "v1.0.0", Commit: nobodysCommit}}, got.Series); diff != "" {
 		t.Error(diff)
 	}
+	end := `"pageInfo":{"hasNextPage":false,"endCursor":null}}`
+	s.Fault(always(&githubtest.Fault{Body: `{"data":{"r0":{"__typename":"Repository","o0":{"__typename":"Commit","oid":"` + nobodysCommit + `"},` +
+		`"defaultBranchRef":{"name":"` + evil + `","c0":{"status":"BEHIND"}},"h":{"nodes":[],` + end + `,"t":{"nodes":[],` + end + `}}}`}))
+	_, err := c.Holders(t.Context(), []pin.Commit{{Repository: widgets, SHA: nobodysCommit}})
+	wantError(t, err, "is no branch", "")
+	s.Fault(always(&githubtest.Fault{Body: `{"data":{"r0":{"__typename":"Repository","o0":{"__typename":"Commit","oid":"` + nobodysCommit + `"},` +
+		`"defaultBranchRef":null,"h":{"nodes":[{"prefix":"refs/pull/","name":"1/head","c0":{"status":"BEHIND"}}],` + end + `,"t":{"nodes":[],` + end + `}}}`}))
+	_, err = c.Holders(t.Context(), []pin.Commit{{Repository: widgets, SHA: nobodysCommit}})
+	wantError(t, err, "is no branch", "")
 }

@@ -45,20 +45,8 @@ type search struct {
 	// plain: the first request is for nothing but the default branch, for the
 	// same reason.
 	plain bool
-}
-
-// pages are how far a list was read.
-type pages struct {
-	next string
-	seen int
-	end  bool // nothing is left, or the bound is reached
-	part bool // the bound is reached
-}
-
-func (p *pages) read(seen int, next string) {
-	p.next, p.seen = next, p.seen+seen
-	p.part = next != "" && (p.seen >= maxRefs || seen == 0)
-	p.end = next == "" || p.part
+	// short: the first page is for few branches, so that others fit beside it.
+	short bool
 }
 
 func (s *search) cost() (n int) {
@@ -111,7 +99,8 @@ func newWanted(commits []pin.Commit) []*wanted {
 // holders asks through GraphQL. First come the default branch and the branches
 // nearby, for several commits in one request. Where there are few commits each
 // search has a request of its own, and room in it for other branches and for tags:
-// then that is the only one for most repositories.
+// then that is the only one for most repositories. Where there are many a short
+// page of each comes next.
 func (c *Client) holders(ctx context.Context, all []*wanted) ([]*wanted, error) {
 	var searches []*search
 	_ = runs(together(all, (*wanted).key), (*wanted).key, func(group []*wanted) error {
@@ -129,11 +118,15 @@ func (c *Client) holders(ctx context.Context, all []*wanted) ([]*wanted, error) 
 	budget := maxCompares
 	if len(searches) <= graphQLAtOnce {
 		budget = 0
+	} else {
+		for _, s := range searches {
+			s.short = true
+		}
 	}
 	if err := batches(ctx, searches, budget, (*search).cost, c.askNear); err != nil {
 		return nil, err
 	}
-	return all, each(ctx, len(searches), func(ctx context.Context, i int) error { return c.askOn(ctx, searches[i]) })
+	return all, c.askOn(ctx, searches)
 }
 
 // room is how many branches of any name fit into the first request of a search.
@@ -287,89 +280,4 @@ func (f *field) heads(alias string, commits []*wanted) (seen int, next string, e
 		}
 	}
 	return len(nodes), next, nil
-}
-
-// list reads a page of branches, of tags, or of both.
-func (f *field) list(s *search, commits []*wanted, heads, tags bool) error {
-	if heads {
-		seen, next, err := f.heads("h", commits)
-		if err != nil {
-			return err
-		}
-		s.heads.read(seen, next)
-	}
-	if !tags {
-		return nil
-	}
-	found, seen, next, err := f.tags("t")
-	if err != nil {
-		return err
-	}
-	s.tags.read(seen, next)
-	for _, w := range commits {
-		i := slices.IndexFunc(found, func(t pin.Tag) bool { return t.Commit == w.SHA })
-		if i >= 0 && !w.done && w.holder.Tag == "" {
-			w.holder.Tag = found[i].Name
-		}
-	}
-	return nil
-}
-
-// askOn goes through all branches, as long as a commit has no holder, and then
-// through the tags. The first of the tags are asked together with branches.
-func (c *Client) askOn(ctx context.Context, s *search) error {
-	for {
-		commits := s.open()
-		tags := !s.tags.end && (s.tags.seen == 0 || s.heads.end)
-		if s.heads.end {
-			// A tag is enough for a commit that no branch holds.
-			commits = slices.DeleteFunc(commits, func(w *wanted) bool { return w.holder.Tag != "" })
-		}
-		if len(commits) == 0 || s.heads.end && !tags {
-			break
-		}
-		err := c.askPage(ctx, s, commits, !s.heads.end, tags)
-		if err == errTooMuch {
-			s.width /= 2
-			continue
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, w := range s.commits {
-		switch {
-		case w.holder.Branch != "":
-			w.holder.Tag = "" // seen before the branch was
-		case !w.done:
-			w.holder.Partial = s.heads.part || w.holder.Tag == "" && s.tags.part
-		}
-	}
-	return nil
-}
-
-// askPage asks for a page of branches, of tags, or of both.
-func (c *Client) askPage(ctx context.Context, s *search, commits []*wanted, heads, tags bool) error {
-	q := newQuery("query")
-	q.open("r0", commits[0].Repository)
-	if heads {
-		first := max(1, min(s.width/len(commits), maxRefs-s.heads.seen))
-		q.heads("h", "", s.heads.next, first, commits)
-	}
-	if tags {
-		q.tags("t", "", s.tags.next, min(page, maxRefs-s.tags.seen))
-	}
-	q.add("}")
-	root, err := c.ask(ctx, q, heads && s.width > len(commits))
-	if err != nil {
-		return err
-	}
-	f, err := root.repository("r0")
-	if err != nil {
-		return err
-	}
-	if f == nil {
-		return c.unreadable("the repository %s was there before and is not any more", commits[0].Repository)
-	}
-	return f.list(s, commits, heads, tags)
 }

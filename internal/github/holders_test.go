@@ -27,6 +27,7 @@ func TestHolders(t *testing.T) {
 		r.Tag("v2.1.0", both)
 		r.Branch("z", r.CommitOn(both, "on top"))
 		fork := r.ForkCommit(one)
+		onMain := r.AnnotatedTag("v0.1.0", one)
 		below := r.CommitOn(one, "below a tag's commit")
 		r.Tag("v2.2.0", r.CommitOn(below, "a tag's commit"))
 		s.Private("acme/secret")
@@ -34,20 +35,21 @@ func TestHolders(t *testing.T) {
 			wanted pin.Commit
 			want   pin.Holder
 		}{
-			"default branch":          {pin.Commit{SHA: one}, pin.Holder{Branch: "main"}},
-			"default branch and near": {pin.Commit{SHA: one, Near: "v4"}, pin.Holder{Branch: "main"}},
-			"near":                    {pin.Commit{SHA: v4, Near: "v4"}, pin.Holder{Branch: "v4"}},
-			"near, not by that name":  {pin.Commit{SHA: v4, Near: "v3"}, pin.Holder{Branch: "v4"}},
-			"behind a branch":         {pin.Commit{SHA: old}, pin.Holder{Branch: "releases/v1"}},
-			"tip":                     {pin.Commit{SHA: tip, Near: "v1"}, pin.Holder{Branch: "wip"}},
-			"tag only":                {pin.Commit{SHA: detached, Near: "v2"}, pin.Holder{Tag: "v2.0.0"}},
-			"tag and branch":          {pin.Commit{SHA: both}, pin.Holder{Branch: "z"}},
-			"below a tag":             {pin.Commit{SHA: below}, pin.Holder{}},
-			"fork":                    {pin.Commit{SHA: fork, Near: "v1"}, pin.Holder{}},
-			"nobody's":                {pin.Commit{SHA: nobodysCommit}, pin.Holder{}},
-			"tag object":              {pin.Commit{SHA: annotated, Near: "v2"}, pin.Holder{TagObject: true}},
-			"private":                 {pin.Commit{Repository: pin.Repository{Owner: "acme", Name: "secret"}, SHA: one}, pin.Holder{}},
-			"no such repository":      {pin.Commit{Repository: pin.Repository{Owner: "acme", Name: "gadgets"}, SHA: one}, pin.Holder{}},
+			"default branch":                   {pin.Commit{SHA: one}, pin.Holder{Branch: "main"}},
+			"default branch and near":          {pin.Commit{SHA: one, Near: "v4"}, pin.Holder{Branch: "main"}},
+			"near":                             {pin.Commit{SHA: v4, Near: "v4"}, pin.Holder{Branch: "v4"}},
+			"near, not by that name":           {pin.Commit{SHA: v4, Near: "v3"}, pin.Holder{Branch: "v4"}},
+			"behind a branch":                  {pin.Commit{SHA: old}, pin.Holder{Branch: "releases/v1"}},
+			"tip":                              {pin.Commit{SHA: tip, Near: "v1"}, pin.Holder{Branch: "wip"}},
+			"tag only":                         {pin.Commit{SHA: detached, Near: "v2"}, pin.Holder{Tag: "v2.0.0"}},
+			"tag and branch":                   {pin.Commit{SHA: both}, pin.Holder{Branch: "z"}},
+			"below a tag":                      {pin.Commit{SHA: below}, pin.Holder{}},
+			"fork":                             {pin.Commit{SHA: fork, Near: "v1"}, pin.Holder{}},
+			"nobody's":                         {pin.Commit{SHA: nobodysCommit}, pin.Holder{}},
+			"tag object on the default branch": {pin.Commit{SHA: onMain, Near: "v1"}, pin.Holder{TagObject: true}},
+			"tag object":                       {pin.Commit{SHA: annotated, Near: "v2"}, pin.Holder{TagObject: true}},
+			"private":                          {pin.Commit{Repository: pin.Repository{Owner: "acme", Name: "secret"}, SHA: one}, pin.Holder{}},
+			"no such repository":               {pin.Commit{Repository: pin.Repository{Owner: "acme", Name: "gadgets"}, SHA: one}, pin.Holder{}},
 		} {
 			t.Run(name, func(t *testing.T) {
 				w := test.wanted
@@ -239,6 +241,7 @@ func TestHoldersShared(t *testing.T) {
 			want = append(want, pin.Holder{Branch: name})
 		}
 	}
+	r.Tag("v1.0.0", r.Head("b81")) // seen before that branch, and of less weight
 	wanted, want = append(wanted, pin.Commit{Repository: widgets, SHA: r.ForkCommit(r.Head("main"))}), append(want, pin.Holder{})
 	c, _ := newClient(t, s, token)
 	got, err := c.Holders(t.Context(), wanted)

@@ -49,10 +49,10 @@ func TestRESTForms(t *testing.T) {
 	for path, bodies := range map[string][]string{
 		"":                            {`{}`, `{"id":1}`, `{"id":1,"owner":{"id":2},"default_branch":"a..b"}`, `[]`},
 		"/git/ref/tags/v1":            {`{}`, `{"ref":"refs/tags/v1"}`, `{"ref":"refs/tags/v1","object":{"type":"commit","sha":"main"}}`},
-		"/branches":                   {`{}`, `[{}]`, `[{"name":"a b","commit":{"sha":"` + nobodysCommit + `"}}]`},
-		"/tags":                       {`{}`},
-		"/releases":                   {`{}`},
-		"/git/matching-refs/tags/v1.": {`{}`, `[{"ref":"refs/tags/v1.0","object":{}}]`},
+		"/branches":                   {`{}`, `null`, ``, `[{}]`, `[{"name":"a b","commit":{"sha":"` + nobodysCommit + `"}}]`},
+		"/tags":                       {`{}`, `null`, ``},
+		"/releases":                   {`{}`, `null`, ``, `"x"`},
+		"/git/matching-refs/tags/v1.": {`{}`, `null`, ``, `[{"ref":"refs/tags/v1.0","object":{}}]`},
 		"/compare/":                   {`{}`, `{"status":"sideways"}`},
 		"/git/commits/":               {`{}`},
 		"/git/tags/":                  {`{}`, `{"sha":"` + nobodysCommit + `"}`},
@@ -72,7 +72,13 @@ func TestRESTForms(t *testing.T) {
 						return nil
 					}
 				}
-				s.Fault(at)
+				s.Fault(func(n int, r *http.Request, b []byte) *githubtest.Fault {
+					f := at(n, r, b)
+					if f != nil {
+						f.Status = http.StatusOK // an empty body too is an answer
+					}
+					return f
+				})
 				c, _ := newClient(t, s, "")
 				_, err := c.Resolve(t.Context(), []pin.Question{{Repository: widgets, Tag: "v1", Series: "v1.", Commit: fork, IDs: true}})
 				if err == nil {
@@ -81,9 +87,44 @@ func TestRESTForms(t *testing.T) {
 				if err == nil {
 					_, err = c.Versions(t.Context(), []pin.Repository{widgets})
 				}
-				wantError(t, err, "another form than GitHub's", "")
+				wantError(t, err, "the answer is no JSON", "")
 			})
 		}
+	}
+}
+
+// A digest is what it is itself, not what the server makes of it.
+func TestRESTDigests(t *testing.T) {
+	s := githubtest.New(t)
+	r := s.Repo("acme/widgets")
+	fork := r.ForkCommit(r.Head("main"))
+	object := r.AnnotatedTag("v1", r.Head("main"))
+	c, _ := newClient(t, s, "")
+	s.Fault(at("/git/commits/"+object, `{"sha":"`+r.Head("main")+`"}`))
+	if got := holder(t, c, pin.Commit{Repository: widgets, SHA: object}); got != (pin.Holder{TagObject: true}) {
+		t.Errorf("%+v", got)
+	}
+	s.Fault(func(n int, q *http.Request, b []byte) *githubtest.Fault {
+		if strings.HasSuffix(q.URL.Path, "/git/commits/"+fork) {
+			return &githubtest.Fault{Status: http.StatusNotFound, Body: `{"message":"Not Found"}`}
+		}
+		return at("/git/tags/"+fork, `{"sha":"`+object+`","object":{"type":"commit","sha":"`+fork+`"}}`)(n, q, b)
+	})
+	if got := holder(t, c, pin.Commit{Repository: widgets, SHA: fork}); got != (pin.Holder{}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A digest of nothing costs no search.
+func TestRESTMadeUpDigest(t *testing.T) {
+	s := githubtest.New(t)
+	s.Repo("acme/widgets")
+	c, _ := newClient(t, s, "")
+	if got := holder(t, c, pin.Commit{Repository: widgets, SHA: nobodysCommit, Near: "v1"}); got != (pin.Holder{}) {
+		t.Errorf("%+v", got)
+	}
+	if n := len(s.Requests()); n != 3 {
+		t.Errorf("%d requests", n)
 	}
 }
 

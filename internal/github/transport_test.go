@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -148,6 +149,20 @@ func TestTokenStays(t *testing.T) {
 	}
 }
 
+// The scheme counts too: what is sent in the clear anybody can read.
+func TestTokenStaysEncrypted(t *testing.T) {
+	c := with(t, github.Config{APIURL: "https://api.github.com:8443"}, func(r *http.Request) (*http.Response, error) {
+		if r.URL.Scheme != "https" {
+			t.Errorf("a request to %s", r.URL)
+		}
+		a := answer(r, 301, "")
+		a.Header.Set("Location", "http://api.github.com:8443/x")
+		return a, nil
+	})
+	_, err := c.Resolve(t.Context(), []pin.Question{{Repository: widgets, Tag: "v1"}})
+	wantError(t, err, "a redirect to it is not followed", "")
+}
+
 // A repository that was renamed is found where it is now, but not in circles.
 func TestRenamed(t *testing.T) {
 	s := githubtest.New(t)
@@ -165,7 +180,7 @@ func TestRenamed(t *testing.T) {
 	}
 	s.ResetRequests()
 	s.Fault(func(_ int, r *http.Request, _ []byte) *githubtest.Fault {
-		return &githubtest.Fault{Status: 301, Header: header("Location", r.URL.Path)}
+		return &githubtest.Fault{Status: 301, Header: header("Location", r.URL.Path+"?secret=x")}
 	})
 	_, err := c.Resolve(t.Context(), []pin.Question{{Repository: widgets, Tag: "v2"}})
 	wantError(t, err, "more than 3 redirects", "")
@@ -264,7 +279,10 @@ func TestAtOnce(t *testing.T) {
 				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
 				}
 				if n == test.most {
-					once.Do(func() { close(full) }) // as many as may be
+					for range 20000 {
+						runtime.Gosched() // for those that may not come
+					}
+					once.Do(func() { close(full) })
 				}
 				<-full
 				return answer(r, 400, `{"message":"no"}`), nil
