@@ -161,6 +161,34 @@ func TestHoldersNear(t *testing.T) {
 	}
 }
 
+// Commits that no branch holds cost less than a request each.
+func TestHoldersByTag(t *testing.T) {
+	s := githubtest.New(t)
+	var wanted []pin.Commit
+	for i := range 20 {
+		name := fmt.Sprintf("repo%d", i)
+		r := s.Repo("acme/" + name)
+		w := pin.Commit{Repository: pin.Repository{Owner: "acme", Name: name}, SHA: r.CommitOn(r.Head("main"), "x"), Near: "v4"}
+		r.Tag("v4.0.0", w.SHA)
+		wanted = append(wanted, w)
+	}
+	c, _ := newClient(t, s, token)
+	got, err := c.Holders(t.Context(), wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, h := range got {
+		if h != (pin.Holder{Tag: "v4.0.0"}) {
+			t.Errorf("%d: %+v", i, h)
+		}
+	}
+	// Four of them in a request for branches nearby, three in one for all others
+	// and the tags.
+	if n := len(s.Requests()); n != 5+7 {
+		t.Errorf("%d requests", n)
+	}
+}
+
 // A bad digest in a large repository costs a bounded number of requests, and the
 // answer says that not all was asked.
 func TestHoldersBound(t *testing.T) {

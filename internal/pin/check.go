@@ -102,7 +102,7 @@ func Check(ctx context.Context, server Server, files []*File, o Options) (*Resul
 			c.verdicts = append(c.verdicts, c.readText(r))
 		}
 	}
-	for _, step := range []func(context.Context) error{c.resolve, c.update, c.reach} {
+	for _, step := range []func(context.Context) error{c.resolve, c.update, c.share, c.reach} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -254,7 +254,7 @@ func (c *checker) judge(v *verdict) {
 		c.fail(v, report.DigestMismatch, "%s", mismatch(v, version))
 		return
 	}
-	if v.version != version && v.kind != Locked && !c.Lock.locks(v.File) {
+	if v.version != version && !c.leavesAlone(v) {
 		next := &pinned{v.version, v.commit, v.style}
 		if _, ok := v.hasRoom(next); ok {
 			v.next = next
@@ -347,7 +347,7 @@ func (c *checker) rewrites() bool {
 // updates tells whether a ref may move. Its own repository's newest release is
 // what a README is to show, whatever else is asked for.
 func (c *checker) updates(v *verdict) bool {
-	if v.kind == Image || v.answer == nil || c.Lock.locks(v.File) {
+	if v.kind == Image || v.answer == nil {
 		return false
 	}
 	return c.rewrites() && (v.own || c.Update != UpdateNone && c.Update != "")

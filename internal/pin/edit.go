@@ -64,30 +64,29 @@ func (r *Ref) hasRoom(p *pinned) (problem string, ok bool) {
 	case !r.spliceable:
 		return "it is not written on one line as it is read; write it plainly", false
 	case p.style == StyleCommit && p.version != "":
-		return r.note.takes(r, p.version)
+		return r.note.takes(p.version)
 	}
 	return "", true
 }
 
 // takes tells whether the version of a ref can stand in its note, and if not, why.
-func (n *note) takes(r *Ref, version string) (problem string, ok bool) {
+func (n *note) takes(version string) (problem string, ok bool) {
 	if n == nil || n.spot < 0 {
 		return "its line has no room for a version comment; put it on a line of its own", false
 	}
-	others := n.silent // pins for which the comment could not say that they have no version
-	if r.isSilent() {
-		others--
-	}
 	switch readable, misread := reads(version); {
-	case others > 0, !readable && len(n.refs) > 1:
-		return "its line has no room for one more version in a comment; put it on a line of its own", false
+	case !readable && len(n.refs) > 1:
+		return crowded, false
 	case misread:
 		return "a comment with its tag would be read as another version; pin it by hand", false
 	}
 	return "", true
 }
 
-// isSilent tells whether a ref is a pin without a version.
+const crowded = "its line has no room for one more version in a comment; put it on a line of its own"
+
+// isSilent tells whether a ref is a pin without a version. The comment of a line
+// with one of these can have no versions, for it could not say whose they are.
 func (r *Ref) isSilent() bool { return r.commit != "" && r.version == "" }
 
 // edits returns what changes in a file when refs become what they are to be.

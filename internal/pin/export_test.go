@@ -29,9 +29,15 @@ func ParsePlugin(s string) Said { return said(parsePlugin(s)) }
 // Says returns what the text of a ref says, and its comment.
 func (r *Ref) Says() Said { return said(r.target) }
 
+// Kind returns what a ref names.
+func (r *Ref) Kind() Kind { return r.kind }
+
 // Place returns where the text of a ref stands in its file, and whether it stands
 // there as it is.
 func (r *Ref) Place() (start, end int, asItIs bool) { return r.start, r.end, r.spliceable }
 
 // Refs returns the entries of a lockfile as refs.
 func (l *Lock) Refs() []*Ref { return l.refs }
+
+// Compare finds the refs of a file again in a text that should have the same.
+func (f *File) Compare(text []byte) error { return f.compare(text, nil, nil) }

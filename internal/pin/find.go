@@ -28,7 +28,15 @@ type Ref struct {
 	// spliceable: Text stands in the file as it is, and can be exchanged.
 	spliceable bool
 	note       *note // of the commit style: the comment on its line
+	mapping    mapping
 	locked     lockedIDs
+}
+
+// A mapping of which refs are keys: a number of its passage, and its node there,
+// which is 0 for refs that are no keys.
+type mapping struct {
+	passage int
+	node    int32
 }
 
 // Find finds the refs in a file. Its name tells whether it is Markdown, and the
@@ -43,6 +51,7 @@ func Find(name string, text []byte) (*File, error) {
 type Finder struct {
 	document document
 	plain    plainParser
+	found    []found
 }
 
 // Find finds the refs in a file.
@@ -75,7 +84,7 @@ func isMarkdown(name string) bool {
 
 // yaml finds the refs in a passage of YAML: a whole file, or an example.
 func (f *Finder) yaml(file *File, p passage, example bool) error {
-	w := walker{document: &f.document}
+	w := walker{document: &f.document, refs: f.found[:0]}
 	walk := w.file
 	if example {
 		walk = w.fragment
@@ -91,16 +100,19 @@ func (f *Finder) yaml(file *File, p passage, example bool) error {
 		if err := parseYAML(&f.document); err != nil {
 			return err
 		}
-		w = walker{document: &f.document}
+		w = walker{document: &f.document, refs: w.refs[:0]}
 		walk()
 	}
+	f.found = w.refs
 	if f.document.overrun() {
 		return errOverrun
 	}
-	var refs []*Ref
-	for _, found := range w.refs {
+	all := make([]Ref, len(w.refs))
+	refs := make([]*Ref, len(all))
+	for i, found := range w.refs {
 		n := &f.document.nodes[found.node]
-		r := &Ref{File: file.Name, Text: f.document.value(found.node), start: int(n.start), end: int(n.end), spliceable: n.spliceable}
+		r := &all[i]
+		*r = Ref{File: file.Name, Text: f.document.value(found.node), start: int(n.start), end: int(n.end), spliceable: n.spliceable}
 		if !r.spliceable {
 			r.Text = strings.TrimSpace(r.Text)
 			if found.key != 0 {
@@ -108,8 +120,9 @@ func (f *Finder) yaml(file *File, p passage, example bool) error {
 				r.end = r.start
 			}
 		}
+		r.mapping = mapping{len(file.Refs), found.mapping}
 		r.target = parse(r.Text, found)
-		refs = append(refs, r)
+		refs[i] = r
 	}
 	file.add(p, refs, &f.document)
 	return nil

@@ -2,38 +2,82 @@ package pin
 
 import (
 	"bytes"
+	"errors"
+	"regexp"
 	"strings"
 
-	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
+)
+
+// blocksAndCode reads blocks, and of what stands in a line only code and what
+// takes precedence over it. Links and emphasis tell nothing about code, and some
+// texts take long with them.
+var blocksAndCode = parser.NewParser(
+	parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+	parser.WithInlineParsers(
+		util.Prioritized(parser.NewCodeSpanParser(), 100),
+		util.Prioritized(parser.NewAutoLinkParser(), 300),
+		util.Prioritized(parser.NewRawHTMLParser(), 400),
+	),
 )
 
 // markdown finds the refs in the examples of Markdown (CommonMark 0.31.2): code
 // blocks, fenced or indented, and inline code. Code in a language that is no
 // YAML is left alone.
 func (f *Finder) markdown(file *File) error {
-	root := goldmark.DefaultParser().Parse(text.NewReader(file.Text))
+	source := bytes.TrimPrefix(file.Text, byteOrderMark)
+	if tooDeep(source) {
+		return errors.New("it has more quotes and lists in each other than anybody writes")
+	}
+	example := func(p passage) { f.example(file, p.moved(len(file.Text)-len(source))) }
+	root := blocksAndCode.Parse(text.NewReader(source))
 	err := ast.Walk(root, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			return ast.WalkContinue, nil
 		}
 		switch n := n.(type) {
 		case *ast.FencedCodeBlock:
-			if readsLanguage(string(n.Language(file.Text))) {
-				f.example(file, blockPassage(n.Lines(), file.Text))
+			if readsLanguage(string(n.Language(source))) {
+				example(blockPassage(n.Lines(), source))
 			}
 		case *ast.CodeBlock:
-			f.example(file, blockPassage(n.Lines(), file.Text))
+			example(blockPassage(n.Lines(), source))
 		case *ast.CodeSpan:
 			if code, ok := n.FirstChild().(*ast.Text); ok && code.NextSibling() == nil {
-				f.example(file, passage{code.Segment.Value(file.Text), []piece{{0, code.Segment.Start}}})
+				example(passage{code.Segment.Value(source), []piece{{0, code.Segment.Start}}})
 			}
 		}
 		return ast.WalkContinue, nil
 	})
 	return err
 }
+
+// maxContainers is how many quotes and lists can begin on one line. Reading them
+// takes as long as the square of their number.
+const maxContainers = 300
+
+// tooDeep tells whether a line has more marks of quotes and lists in front.
+func tooDeep(source []byte) bool {
+	for line := range bytes.Lines(source) {
+		rest := bytes.TrimLeft(line, " \t")
+		for n := 0; ; n++ {
+			mark := containerMark.Find(rest)
+			if len(mark) == 0 {
+				break
+			}
+			if n == maxContainers {
+				return true
+			}
+			rest = rest[len(mark):]
+		}
+	}
+	return false
+}
+
+var containerMark = regexp.MustCompile(`^(?:>|[-+*][ \t]|[0-9]{1,9}[.)][ \t])[ \t]*`)
 
 // readsLanguage tells whether code in a language may be YAML. A language that is
 // not told may be any.
@@ -64,8 +108,8 @@ func blockPassage(lines *text.Segments, source []byte) passage {
 // example finds the refs in code, line by line where it is no YAML as a whole:
 // because of an ellipsis or a placeholder, or for it is something else.
 func (f *Finder) example(file *File, p passage) {
-	if len(bytes.TrimSpace(p.text)) == 0 {
-		return
+	if !bytes.ContainsAny(p.text, `@#\`) && !bytes.Contains(p.text, []byte("docker:")) {
+		return // no ref is without one of these
 	}
 	if f.yaml(file, p, true) != nil {
 		file.add(p, looseRefs(file.Name, p.text), nil)

@@ -19,8 +19,6 @@ type note struct {
 	spot  int    // where in the file a comment can begin, or -1
 	start int    // where in the file the versions stand that it has
 	text  string // these versions, or empty
-
-	silent int // how many of the refs are pins without a version
 }
 
 // A noteTaker finds the notes of a passage.
@@ -59,9 +57,6 @@ func (t *noteTaker) takeNote(refs []*Ref, lineEnd int) {
 	}
 	for _, r := range refs {
 		r.note = n
-		if r.isSilent() {
-			n.silent++
-		}
 	}
 }
 
@@ -100,7 +95,7 @@ func (t *noteTaker) tail(i, end int) (spot, comment int, ok bool) {
 	// Mostly there is nothing but a quote, the ends of what holds the ref, and a
 	// comment. Anything else can be text of any kind: there the document knows.
 	after := t.text[i:end]
-	if len(after) > 0 && (after[0] == '"' || after[0] == '\'') {
+	if isQuote(after, 0) {
 		after = after[1:]
 	}
 	after = bytes.TrimLeft(after, "}], \t:")
@@ -129,7 +124,8 @@ func (t *noteTaker) lastScalar(i, end int) (int, bool) {
 	nodes := t.document.nodes
 	if t.scalars == nil {
 		for k, n := range nodes {
-			if n.kind == scalarNode && (!n.spliceable || n.start < n.end) {
+			empty := n.start == n.end && n.value == "" && (n.spliceable || !isQuote(t.text, int(n.start)))
+			if n.kind == scalarNode && !empty {
 				t.scalars = append(t.scalars, int32(k))
 			}
 		}
@@ -144,6 +140,10 @@ func (t *noteTaker) lastScalar(i, end int) (int, bool) {
 		return int(n.end), true
 	}
 	return endOfScalar(t.text[:end], int(n.start))
+}
+
+func isQuote(text []byte, i int) bool {
+	return i < len(text) && (text[i] == '"' || text[i] == '\'')
 }
 
 // endOfScalar returns where a scalar ends whose value is not what stands at i:

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,9 +22,9 @@ import (
 // two texts of which one came from the other.
 
 var (
-	aRefsEnd  = regexp.MustCompile(`@git-sha(?:1|256):[0-9a-f]+|[@#][A-Za-z0-9._/+-]*[A-Za-z0-9._/+]`)
+	aRefsEnd  = regexp.MustCompile(`@git-sha(?:1|256):[0-9a-f]+|[@#][A-Za-z0-9._/+-]+`)
 	aVersion  = `(?:[A-Za-z0-9_.]+[-/])?v?[0-9][A-Za-z0-9._/+-]*`
-	aComment  = regexp.MustCompile(`[ \t]*# ?(` + aVersion + `|[A-Za-z0-9._/+-]+)(?:, *` + aVersion + `)*`)
+	aComment  = regexp.MustCompile(`[ \t]*#[ \t]?(` + aVersion + `|[A-Za-z0-9._/+-]+)(?:, *` + aVersion + `)*`)
 	inComment = regexp.MustCompile(`(tag=|pin @?|renovate: )` + aVersion)
 )
 
@@ -71,7 +73,8 @@ func sameYAML(t testing.TB, name string, before, after []byte) {
 
 func sameNodes(t testing.TB, name string, a, b *yaml.Node, depth int) {
 	t.Helper()
-	if a.Kind != b.Kind || a.Style != b.Style || a.Tag != b.Tag || a.Anchor != b.Anchor || a.Line != b.Line || len(a.Content) != len(b.Content) {
+	moved := a.Line != b.Line && a.Tag != "!!null" // a value that is left out stands nowhere
+	if moved || a.Kind != b.Kind || a.Style != b.Style || a.Tag != b.Tag || a.Anchor != b.Anchor || len(a.Content) != len(b.Content) {
 		t.Errorf("%s:%d: the node %q became %q", name, a.Line, a.Value, b.Value)
 		return
 	}
@@ -83,8 +86,8 @@ func sameNodes(t testing.TB, name string, a, b *yaml.Node, depth int) {
 	}
 }
 
-// samePipeline checks that Buildkite's own parser reads the same pipeline from
-// two texts, but for the sources of plugins. A text that is no pipeline for it is
+// samePipeline checks that Buildkite's own parser reads the same steps from two
+// texts, but for the sources of plugins. A text that is no pipeline for it is
 // left to the other oracles.
 func samePipeline(t testing.TB, name string, before, after []byte) {
 	t.Helper()
@@ -110,8 +113,8 @@ func samePipeline(t testing.TB, name string, before, after []byte) {
 	}
 }
 
-// readPipeline returns a pipeline as JSON without the sources of plugins, and
-// these.
+// readPipeline returns the steps of a pipeline as JSON without the sources of
+// plugins, and these.
 func readPipeline(text []byte) (any, []string, error) {
 	p, err := pipeline.Parse(bytes.NewReader(text))
 	if err != nil && warning.As(err) == nil {
@@ -119,13 +122,33 @@ func readPipeline(text []byte) (any, []string, error) {
 	}
 	var sources []string
 	takeSources(p.Steps, &sources)
-	encoded, err := json.Marshal(p)
+	encoded, err := json.Marshal(p.Steps)
 	if err != nil {
 		return nil, nil, err
 	}
 	var plain any
 	err = json.Unmarshal(encoded, &plain)
-	return plain, sources, err
+	return withoutRefsEnds(plain), sources, err
+}
+
+// withoutRefsEnds takes the ends of refs out of all text, for an anchor can have
+// a plugin stand for something else too.
+func withoutRefsEnds(v any) any {
+	switch v := v.(type) {
+	case string:
+		return aRefsEnd.ReplaceAllString(v, "")
+	case []any:
+		for i := range v {
+			v[i] = withoutRefsEnds(v[i])
+		}
+	case map[string]any:
+		for _, key := range slices.Sorted(maps.Keys(v)) {
+			value := withoutRefsEnds(v[key])
+			delete(v, key)
+			v[aRefsEnd.ReplaceAllString(key, "")] = value
+		}
+	}
+	return v
 }
 
 func takeSources(steps pipeline.Steps, sources *[]string) {

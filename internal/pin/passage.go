@@ -20,3 +20,12 @@ func (p passage) place(offset int) int {
 	i := sort.Search(len(p.pieces), func(i int) bool { return p.pieces[i].here > offset }) - 1
 	return p.pieces[i].there + offset - p.pieces[i].here
 }
+
+// moved returns the passage as it stands in a file that has so many bytes more
+// in front.
+func (p passage) moved(by int) passage {
+	for i := range p.pieces {
+		p.pieces[i].there += by
+	}
+	return p
+}

@@ -36,27 +36,26 @@ func (p *plainParser) parsePlain(d *document) bool {
 	if bytes.HasPrefix(d.text, byteOrderMark) {
 		p.at = len(byteOrderMark)
 	}
+	marked := false
 	for p.at < len(p.text) {
 		start, end := p.line()
-		column := start
-		for column < end && p.text[column] == ' ' {
-			column++
-		}
+		column := p.spaces(start, end)
 		if column == end || p.text[column] == '#' {
 			continue
 		}
 		if column == start && p.isMarker(start, end) {
-			if len(p.roots) == 0 && p.text[start] == '-' && isBlankAfter(p.text[start+3:end]) {
-				continue
+			if marked || len(p.roots) > 0 || p.text[start] != '-' || !isBlankAfter(p.text[start+3:end]) {
+				return false
 			}
-			return false
+			marked = true
+			continue
 		}
 		if bytes.IndexByte(p.text[column:end], '\t') >= 0 || !p.entry(start, column, end) {
 			return false
 		}
 	}
 	p.closeAll()
-	return true
+	return len(p.roots) > 0 || !marked
 }
 
 var byteOrderMark = []byte("\xef\xbb\xbf")
@@ -67,12 +66,16 @@ func isPlainText(text []byte) bool {
 	for i, c := range text {
 		switch {
 		case c >= 0x7f:
-			return isYAMLText(text) && !hasOtherBreaks(text)
+			return isYAMLText(text) && !hasOtherBreaks(text) && !hasLoneCR(text[i:])
 		case c < ' ' && c != '\n' && c != '\t' && (c != '\r' || i+1 == len(text) || text[i+1] != '\n'):
 			return false
 		}
 	}
 	return true
+}
+
+func hasLoneCR(text []byte) bool {
+	return bytes.Count(text, []byte("\r")) != bytes.Count(text, []byte("\r\n"))
 }
 
 // line goes over the next line and returns where it starts and ends.
@@ -120,10 +123,7 @@ func (p *plainParser) entry(start, column, end int) bool {
 		}
 		f := &p.frames[len(p.frames)-1]
 		f.pending = true
-		column++
-		for column < end && p.text[column] == ' ' {
-			column++
-		}
+		column = p.spaces(column+1, end)
 		if column == end || p.text[column] == '#' {
 			return true
 		}
@@ -251,7 +251,7 @@ func (p *plainParser) key(column, end int) int {
 // startsPlain tells whether a plain scalar may begin with c. It leaves out some
 // that may.
 func startsPlain(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '/' || c == '$' || c == '('
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '.' || c == '/' || c == '$' || c == '(' || c == '~' || c == '^'
 }
 
 // quoteEnd returns where the quoted text ends that text begins with, 0 if it has
@@ -277,10 +277,7 @@ func (p *plainParser) member(column, colon, end int, indent int32) bool {
 	top := len(p.frames) - 1
 	p.appendChild(top, p.scalar(start, stop))
 	p.frames[top].pending = true
-	column = colon + 1
-	for column < end && p.text[column] == ' ' {
-		column++
-	}
+	column = p.spaces(colon+1, end)
 	if column == end || p.text[column] == '#' {
 		return true
 	}
@@ -326,12 +323,13 @@ func (p *plainParser) inline(column, end int) bool {
 		return p.flow(column, end)
 	case c == '{':
 		// A mapping without anything in it, as in `permissions: {}`.
-		if len(text) < 2 || text[1] != '}' || !isBlankAfter(text[2:]) {
+		closing := p.spaces(column+1, end)
+		if closing == end || p.text[closing] != '}' || !isBlankAfter(p.text[closing+1:end]) {
 			return false
 		}
 		p.appendChild(top, p.add(node{kind: mappingNode}))
 		return true
-	case !startsPlain(c):
+	case !startsPlain(c) && (c != '-' || len(text) < 2 || text[1] == ' '):
 		return false
 	}
 	for i := 1; i < len(text); i++ {
@@ -352,36 +350,64 @@ func isBlankAfter(text []byte) bool {
 	return len(trimmed) == 0 || trimmed[0] == '#' && len(trimmed) < len(text)
 }
 
-// flow reads a sequence such as [main, release/v1] of words alone.
+// flow reads a sequence such as [main, "release/v1"] of words and quoted text.
 func (p *plainParser) flow(column, end int) bool {
-	closing := bytes.IndexByte(p.text[column:end], ']')
-	if closing < 0 || !isBlankAfter(p.text[column+closing+1:end]) {
-		return false
-	}
 	sequence := p.add(node{kind: sequenceNode})
 	p.appendChild(len(p.frames)-1, sequence)
-	last := int32(0)
-	for i := column + 1; i < column+closing; i++ {
-		start := i
-		for ; i < column+closing && p.text[i] != ','; i++ {
-			if c := p.text[i]; !startsPlain(c) && c != ' ' && c != '-' || c == '(' {
+	at, last := p.spaces(column+1, end), int32(0)
+	if at < end && p.text[at] == ']' {
+		return isBlankAfter(p.text[at+1 : end])
+	}
+	for at < end {
+		start, stop := at, at
+		if c := p.text[at]; c == '"' || c == '\'' {
+			closing := quoteEnd(p.text[at:end])
+			if closing == 0 {
+				return false
+			}
+			start, stop = at+1, at+closing
+			at = p.spaces(stop+1, end)
+		} else {
+			for at < end && isWord(p.text[at]) {
+				at++
+			}
+			stop = start + len(bytes.TrimRight(p.text[start:at], " "))
+			if start == stop || !startsPlain(c) {
 				return false
 			}
 		}
-		word := bytes.Trim(p.text[start:i], " ")
-		if len(word) == 0 || !startsPlain(word[0]) {
-			return false
-		}
-		offset := start + bytes.Index(p.text[start:i], word)
-		item := p.scalar(offset, offset+len(word))
+		item := p.scalar(start, stop)
 		if last == 0 {
 			p.nodes[sequence].first = item
 		} else {
 			p.nodes[last].next = item
 		}
 		last = item
+		switch {
+		case at == end:
+			return false
+		case p.text[at] == ']':
+			return isBlankAfter(p.text[at+1 : end])
+		case p.text[at] != ',':
+			return false
+		}
+		at = p.spaces(at+1, end)
 	}
-	return true
+	return false
+}
+
+// spaces returns where the spaces end that begin at a place.
+func (p *plainParser) spaces(at, end int) int {
+	for at < end && p.text[at] == ' ' {
+		at++
+	}
+	return at
+}
+
+// isWord tells whether a plain scalar in a flow sequence may have c in it. It
+// leaves out some that it may have.
+func isWord(c byte) bool {
+	return startsPlain(c) && c != '(' || bytes.IndexByte([]byte(" -*+=@"), c) >= 0
 }
 
 // block goes over a block text (YAML 1.2.2, section 8.1) whose header begins at
@@ -399,10 +425,7 @@ func (p *plainParser) block(column, end int, indent int32) bool {
 	for p.at < len(p.text) {
 		before := p.at
 		start, end := p.line()
-		i := start
-		for i < end && p.text[i] == ' ' {
-			i++
-		}
+		i := p.spaces(start, end)
 		spaces := int32(i - start)
 		switch {
 		case i == end:

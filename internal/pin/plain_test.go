@@ -3,9 +3,11 @@ package pin
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
 )
 
 // A place is what matters of a ref that was found.
@@ -86,9 +88,31 @@ func FuzzPlain(f *testing.F) {
 		"runs:\n  steps:\n    - run: |\n        uses: a/b@v1\n\n      # c\n      uses: c/d@v2\n    - uses: \"e/f@v1\"\n",
 		"a: >-\n  x\n   y\nb: [c, d e]\r\nc: 'x' # y\r\n",
 		"a:\n- b\nc:\n  - d:\n    e: f\n  -\n    g: h\n", "a: b\n  c\n", "a: b: c", "a: |2\n   x", "\ufeffa: b", "a:\tb", "a: #b\n c: d", "a: b #c",
-		"- a: |\n   x\n  b: c\n", "a: |\n\n\n  \n x\n", "\"a\": b", "'a': 'b''c'", "a: [b,c", "a: []", "a: \u2028b", "a : b", "a: b\rc: d",
+		"- a: |\n   x\n  b: c\n", "a: |\n\n\n  \n x\n", "\"a\": b", "'a': 'b''c'", "a: [b,c", "a: []", "a: \u2028b", "a : b", "a: b\rc: d", "# \u00fc\ra: b\n",
+		"a: [ \"b\", 'c d' , e*, \"f]\" ] # g\n", "a: ['b': c]", "a: [\"b\"c]", "a: [b,]", "a: [ ]", "a: ['b''c']", "a: { } # b",
+		"a: -b\nc: --d e\ne: -1\n", "a: -", "a: - b", "a: ~/b\nb: ^1\n~: c", "a: [~, ^1.x, -1]", "---", "---\n--- # a\nb", "# a\n---\n",
+		"a: [b\n]", "a: [b #c]",
+		"- - a: b\n    c: d\n  - e\n-\n  - f\n", "a:\n b:\n  c:\n d: e\n", "a:\n   b: c\n  d: e\n", "a:\n- b\n c: d\n", "- a\n b: c\n", "a:\n  - b\n  c: d\n",
+		"a: &b c\nd: *b\n", "a: !!str b\n", "? a\n: b\n", "<<: {a: b}\n", "\"<<\": a\n", "a: \"b\\n\"\n", "a: 'b\n  c'\n", "a: b # c\n  d\n", "%YAML 1.1\n---\na: b\n", "a: b\n...\n", "a: b\n---\nc: d\n",
+		"a: |+\n\n  b\n\nc: d\n", "a: |\n  b\n # c\nd: e\n", "a: >\n\tb\n", "- |\n a\n- >-\n b\n", "a: |\nb: c\n", "a: |", "a: | # b\n  c", "a: |#b\n  c",
+		"a:b: c\n", "a::b: c\n", "a#b: c#d\n", "a: b:c\n", "http://a: b\n", "- http://a\n", "a: @b\n", "a: `b`\n", "a: %b\n", "a: , b\n", "a: \u00e9\n\u00e9: b\n", "\t\na: b\n", "a: b\t\n", "a:  b  # c  \n",
+		"true: 1\n~:\nnull: 0x1\n- a\n", "a: (b)\n(c): d\n", "a: $b\n", "a: /b\n.c: d\n", "''\n", "\"\": ''\n",
+		strings.Repeat("- ", 200) + "a", strings.Repeat("k", 2000) + ": v", "jobs:\r\n  a:\r\n    uses: |\r\n      b/c@v1\r\n",
 	} {
 		f.Add([]byte(seed))
+	}
+	names, err := filepath.Glob("testdata/rewrite/*.txtar")
+	if err != nil || len(names) == 0 {
+		f.Fatal("there are no golden files", err)
+	}
+	for _, name := range names {
+		archive, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range archive.Files {
+			f.Add(file.Data)
+		}
 	}
 	f.Fuzz(func(t *testing.T, text []byte) { bothWays(t, text) })
 }

@@ -28,8 +28,11 @@ func parsePlugin(s string) target {
 		return target{kind: Local, base: s, vendored: true}
 	}
 	t := target{kind: Plugin, base: s, style: StyleCommit}
-	if strings.ContainsAny(s, "$ \t\r\n") {
+	switch {
+	case strings.Contains(s, "$"):
 		return t.refuse(report.Unpinned, "it is not known before a variable is filled in")
+	case strings.ContainsAny(s, " \t\r\n"):
+		return t.refuse(report.Unpinned, "no plugin can have that name")
 	}
 	source, version, hasVersion := strings.Cut(s, "#")
 	digest, hasDigest := "", false
@@ -110,6 +113,9 @@ func (t *target) locate(source string) {
 			return
 		}
 		host, path = u.Host, strings.TrimPrefix(u.Path, "/")
+	case strings.ContainsAny(source, "?%"): // the agent reads a URL there too
+		*t = t.refuse(report.Unpinned, "no repository can have that name")
+		return
 	default:
 		if m := scpLike.FindStringSubmatch(source); m != nil {
 			host, path = m[1], m[2]

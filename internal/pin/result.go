@@ -2,6 +2,7 @@ package pin
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/countersign-ci/countersign/internal/report"
 )
@@ -55,6 +56,7 @@ func (c *checker) result(files []*File) (*Result, error) {
 		result.Changes = append(result.Changes, Change{f.Name, f.Text, text})
 	}
 	failed := map[string]bool{}
+	result.Pins = slices.Grow(result.Pins, len(c.verdicts))
 	for _, v := range c.verdicts {
 		if written := c.Write && !blocked; v.isTag() && v.next != nil && !written && !c.Config.AllowTags {
 			c.fail(v, report.Unpinned, "%s", v.unpinned(c.Write))

@@ -10,7 +10,7 @@ import (
 // An Update says how far a pin may move to a newer version.
 type Update string
 
-// The updates. Latest also moves a pin that names no version.
+// The updates. Latest also moves what names no semantic version.
 const (
 	UpdateNone   Update = "none"
 	UpdatePatch  Update = "patch"
@@ -59,7 +59,7 @@ type bound struct {
 // with a v or without.
 func (b bound) newest(current string, versions []Version) *Version {
 	now, err := semver.NewVersion(current)
-	if err != nil && (current != "" || b.update != UpdateLatest) {
+	if err != nil && b.update != UpdateLatest {
 		return nil
 	}
 	var best *Version

@@ -8,10 +8,11 @@ import (
 
 // A found is a scalar that stands for a ref.
 type found struct {
-	node   int32
-	key    int32 // the key that it is the value of, or 0
-	plugin bool
-	job    bool // the `uses:` of a job, which calls a workflow
+	node    int32
+	key     int32 // the key that it is the value of, or 0
+	mapping int32 // the mapping of plugins that it is a key of, or 0
+	plugin  bool
+	job     bool // the `uses:` of a job, which calls a workflow
 }
 
 // A walker finds the refs of a document. What a file is follows from its keys: a
@@ -84,14 +85,16 @@ func (w *walker) pipelineSteps(steps int32) {
 // plugins finds the sources in a list of plugins: items that are one, keys of
 // items, or the keys of one mapping.
 func (w *walker) plugins(list int32) {
-	add := func(key, _ int32) { w.add(key, found{plugin: true}) }
-	w.each(list, add)
+	keys := func(mapping int32) {
+		w.each(mapping, func(key, _ int32) { w.add(key, found{plugin: true, mapping: mapping}) })
+	}
+	keys(list)
 	w.items(list, func(item int32) {
 		if w.nodes[w.resolve(item)].kind == scalarNode {
 			w.add(item, found{plugin: true})
 			return
 		}
-		w.each(item, add)
+		keys(item)
 	})
 }
 
@@ -132,7 +135,7 @@ func (w *walker) part(i int32) {
 				}
 				return
 			case w.nodes[w.resolve(key)].kind == scalarNode && isPluginExample(w.value(w.resolve(key))):
-				w.add(key, found{plugin: true})
+				w.add(key, found{plugin: true, mapping: i})
 			}
 			if w.nodes[w.resolve(value)].kind != scalarNode {
 				w.part(value)

@@ -1,6 +1,7 @@
 package pin_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha1"
 	"crypto/sha256"
@@ -22,12 +23,16 @@ import (
 //	missing…        no such ref
 //	main, branch…   a branch
 //	detached…       a tag whose commit no branch holds
-//	fork…           a tag whose commit nothing holds
+//	bad0…           a digest that nothing holds
+//	bad1…           that of a tag object
+//	bad2…           one that was not found among the first of very many
+//	bad3…           one that a tag holds
+//	bad4…           one that another branch than the default one holds
 //
 // A moving tag leads to the newest version that it stands for: v4 to v4.2.2, v4.1
 // to v4.1.7.
 type world struct {
-	held     map[string]string // what a digest is of that no branch holds: tag or nothing
+	detached map[string]string // the tags of digests that no branch holds
 	versions []string          // for updates, the newest first
 	resolved int               // questions that were asked
 }
@@ -56,8 +61,7 @@ func (w *world) Resolve(_ context.Context, questions []pin.Question) ([]pin.Answ
 				a.Series = append(a.Series, *w.tag(q.Repository, q.Series+rest))
 			}
 		}
-		_, loose := w.held[q.Commit]
-		a.OnDefault = q.Commit != "" && !loose
+		a.OnDefault = q.Commit != "" && w.detached[q.Commit] == "" && !strings.HasPrefix(q.Commit, "bad")
 		if q.IDs {
 			a.RepositoryID, a.OwnerID = 456789, 123456
 		}
@@ -69,11 +73,11 @@ var plainName = regexp.MustCompile(`^[A-Za-z0-9._/+-]+$`)
 
 func (w *world) tag(r pin.Repository, name string) *pin.Tag {
 	digest := digestOf(r.String(), name)
-	if held, _, ok := strings.Cut(name, "-"); ok && (held == "detached" || held == "fork") {
-		if w.held == nil {
-			w.held = map[string]string{}
+	if strings.HasPrefix(name, "detached") {
+		if w.detached == nil {
+			w.detached = map[string]string{}
 		}
-		w.held[digest] = map[string]string{"detached": name}[held]
+		w.detached[digest] = name
 	}
 	return &pin.Tag{Name: name, Commit: digest}
 }
@@ -81,7 +85,18 @@ func (w *world) tag(r pin.Repository, name string) *pin.Tag {
 func (w *world) Holders(_ context.Context, commits []pin.Commit) ([]pin.Holder, error) {
 	holders := make([]pin.Holder, len(commits))
 	for i, c := range commits {
-		holders[i].Tag = w.held[c.SHA]
+		switch c.SHA[:4] {
+		case "bad1":
+			holders[i].TagObject = true
+		case "bad2":
+			holders[i].Partial = true
+		case "bad3":
+			holders[i].Tag = "v9.9.9"
+		case "bad4":
+			holders[i].Branch = "releases/v1"
+		default:
+			holders[i].Tag = w.detached[c.SHA]
+		}
 	}
 	return holders, nil
 }
@@ -135,7 +150,7 @@ func withDigests(text []byte) []byte {
 // withoutDigests puts what stands for digests into their place again, as far as
 // names of which they can be stand in the texts.
 func withoutDigests(text string, names []string) string {
-	slices.Sort(names)
+	slices.SortFunc(names, func(a, b string) int { return cmp.Or(len(b)-len(a), strings.Compare(b, a)) })
 	for _, name := range slices.Compact(names) {
 		repository, version, _ := strings.Cut(name, "@")
 		text = strings.ReplaceAll(text, digestOf(repository, version), "%"+name+"%")

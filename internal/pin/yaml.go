@@ -88,6 +88,9 @@ func (c *converter) convert(n *yaml.Node) (int32, error) {
 		// Inside of itself an anchor is known already, but not complete.
 		return c.add(node{kind: aliasNode, target: target}), nil
 	case yaml.ScalarNode:
+		if n.ShortTag() == "!!binary" {
+			return 0, fmt.Errorf("%w that is read alike everywhere: it has text in base64", errNoYAML)
+		}
 		i := c.add(c.scalar(n))
 		c.nodes[n] = i
 		return i, nil
@@ -128,8 +131,8 @@ func (c *converter) scalar(n *yaml.Node) node {
 		return node{value: n.Value, start: int32(start), end: int32(start)}
 	}
 	start = skipProperties(c.text, start)
-	want := quote + n.Value + quote
-	if !bytes.HasPrefix(c.text[start:], []byte(want)) || quote == `"` && strings.Contains(n.Value, `\`) {
+	want := quote + n.Value + quote // empty where nothing stands there at all
+	if want == "" || !bytes.HasPrefix(c.text[start:], []byte(want)) || quote == `"` && strings.Contains(n.Value, `\`) {
 		return node{value: n.Value, start: int32(start), end: int32(start)}
 	}
 	start += len(quote)
