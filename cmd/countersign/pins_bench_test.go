@@ -210,7 +210,6 @@ func (w *workload) measurePeers(b *testing.B) {
 		if err != nil {
 			continue
 		}
-		w.server.Fault(oldMediaType)
 		seconds, requests, err := w.measure(b, peer.env, path, peer.args...)
 		if err != nil {
 			b.Error(err)
@@ -232,16 +231,6 @@ func (w *workload) measurePeers(b *testing.B) {
 }
 
 var pinText = regexp.MustCompile(`uses: acme/widgets-\d+@\S+`)
-
-// oldMediaType is no fault. The peers ask for the digest of a commit by a media
-// type that GitHub has had another name for since, which is the one that the
-// stand-in knows.
-func oldMediaType(_ int, r *http.Request, _ []byte) *githubtest.Fault {
-	if strings.Contains(r.Header.Get("Accept"), "application/vnd.github.v3.sha") {
-		r.Header.Set("Accept", "application/vnd.github.sha")
-	}
-	return nil
-}
 
 // BenchmarkFind finds the refs of 10,000 workflows of 2 KB, in turns with `grep -r
 // uses:` over the same files, and reports the shortest times and their ratio.

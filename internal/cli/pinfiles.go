@@ -75,8 +75,10 @@ func (p *pinCheck) find(ctx context.Context) ([]*pin.File, error) {
 		if err != nil {
 			return undecided("mend the file, or leave it out with --files", "%w", err)
 		}
-		// The text is only lent. Without refs it matters to patterns alone.
-		f.Text = bytes.Clone(text)
+		f.Text = nil // it is only lent
+		if p.options.Write || len(p.config.Updates) > 0 {
+			f.Text = bytes.Clone(text)
+		}
 		files[i] = f
 		return nil
 	})

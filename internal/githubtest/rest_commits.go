@@ -19,7 +19,8 @@ func getCommit(c *call) *reply {
 	if o == nil {
 		return noCommit(c.params["ref"])
 	}
-	if strings.Contains(c.request.Header.Get("Accept"), "application/vnd.github.sha") {
+	// The media type has an older name, with a version, which clients still send.
+	if accept := c.request.Header.Get("Accept"); strings.Contains(accept, "application/vnd.github.sha") || strings.Contains(accept, "application/vnd.github.v3.sha") {
 		return &reply{
 			status: http.StatusOK, body: []byte(o.oid),
 			header: http.Header{"Content-Type": {"application/vnd.github.sha; charset=utf-8"}},

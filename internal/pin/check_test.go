@@ -110,6 +110,15 @@ var tagCases = []checkCase{
 		want: "acme/widgets@{v1.0.0} # v8.0.0", check: []string{"fail unpinned 4"},
 	},
 	{
+		name: "even if the pre-release is of a later version", steps: "acme/widgets@v8",
+		prepare: func(s *stand) {
+			for _, name := range []string{"v8", "v8.1.0-rc.1", "v8.0.0"} {
+				s.Repo("acme/widgets").Tag(name, s.digests["v1.0.0"])
+			}
+		},
+		want: "acme/widgets@{v1.0.0} # v8.0.0", check: []string{"fail unpinned 4"},
+	},
+	{
 		name: "a series is what names begin with", steps: "acme/widgets@{v1.0.0} # 4\nacme/widgets@{v1.0.1} # 4\nacme/widgets@{v1.1.0} # 4\nacme/widgets@{v2.0.0} # 4",
 		prepare: func(s *stand) {
 			r := s.Repo("acme/widgets")

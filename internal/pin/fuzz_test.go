@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -155,6 +156,12 @@ func FuzzRewrite(f *testing.F) {
 	})
 }
 
+var (
+	// What git-check-ref-format(1) refuses, and a dash in front, which would be an option.
+	noRefName   = regexp.MustCompile(`[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|(^|/)\.|\.lock(/|$)|\.$|/$|^/|^@$|^-`)
+	aGitHubName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+)
+
 func FuzzParseUses(f *testing.F) {
 	for _, c := range usesCases {
 		f.Add(c.text)
@@ -185,6 +192,10 @@ func checkSaid(t *testing.T, text string, s pin.Said, separator string) {
 		t.Errorf("%q is in the same tree, and something is wrong with it: %+v", text, s)
 	case s.Commit != "" && s.Rule == "" && !fullDigest.MatchString(s.Commit):
 		t.Errorf("%q has the digest %q", text, s.Commit)
+	case s.Rule == "" && noRefName.MatchString(s.Version):
+		t.Errorf("%q has the version %q, which git does not allow", text, s.Version)
+	case s.Rule == "" && remote && !aGitHubName.MatchString(s.Repository):
+		t.Errorf("%q has the repository %q", text, s.Repository)
 	case !strings.HasPrefix(text, s.Base):
 		t.Errorf("%q begins with %q", text, s.Base)
 	}

@@ -271,8 +271,6 @@ func (p *plainParser) member(column, colon, end int, indent int32) bool {
 	start, stop := column, colon
 	if p.text[start] == '"' || p.text[start] == '\'' {
 		start, stop = start+1, stop-1
-	} else if string(p.text[start:stop]) == "<<" {
-		return false
 	}
 	top := len(p.frames) - 1
 	p.appendChild(top, p.scalar(start, stop))

@@ -91,7 +91,8 @@ func FuzzPlain(f *testing.F) {
 		"- a: |\n   x\n  b: c\n", "a: |\n\n\n  \n x\n", "\"a\": b", "'a': 'b''c'", "a: [b,c", "a: []", "a: \u2028b", "a : b", "a: b\rc: d", "# \u00fc\ra: b\n",
 		"a: [ \"b\", 'c d' , e*, \"f]\" ] # g\n", "a: ['b': c]", "a: [\"b\"c]", "a: [b,]", "a: [ ]", "a: ['b''c']", "a: { } # b",
 		"a: -b\nc: --d e\ne: -1\n", "a: -", "a: - b", "a: ~/b\nb: ^1\n~: c", "a: [~, ^1.x, -1]", "---", "---\n--- # a\nb", "# a\n---\n",
-		"a: [b\n]", "a: [b #c]",
+		"a: [b\n]", "a: [b #c]", "a: [\" ,b]", "a: [b] c", "a: [*b]", "a: [@b, - c]", "---\n---\na: b", "a: { b",
+		"jobs:\n a:\n  uses:", "steps:\n- plugins:\n  -\n",
 		"- - a: b\n    c: d\n  - e\n-\n  - f\n", "a:\n b:\n  c:\n d: e\n", "a:\n   b: c\n  d: e\n", "a:\n- b\n c: d\n", "- a\n b: c\n", "a:\n  - b\n  c: d\n",
 		"a: &b c\nd: *b\n", "a: !!str b\n", "? a\n: b\n", "<<: {a: b}\n", "\"<<\": a\n", "a: \"b\\n\"\n", "a: 'b\n  c'\n", "a: b # c\n  d\n", "%YAML 1.1\n---\na: b\n", "a: b\n...\n", "a: b\n---\nc: d\n",
 		"a: |+\n\n  b\n\nc: d\n", "a: |\n  b\n # c\nd: e\n", "a: >\n\tb\n", "- |\n a\n- >-\n b\n", "a: |\nb: c\n", "a: |", "a: | # b\n  c", "a: |#b\n  c",
@@ -125,11 +126,18 @@ func TestPlainReadsWorkflows(t *testing.T) {
 	if err != nil || len(names) == 0 {
 		t.Fatal("there are no workflows", err)
 	}
+	texts := map[string][]byte{
+		"lists":   []byte("branches: [ \"main\", 'v1]', release/* ] # all\nmatrix:\n  go: ['1.25', stable, ^1.26, \"\"]\n"),
+		"options": []byte("args: -E x\nwith:\n  args: --timeout=5m\n  days: -1\n"),
+		"nothing": []byte("workflow_dispatch: { } # by hand\npermissions: {}\nsteps: [ ]\n"),
+		"paths":   []byte("path: ~/go/pkg/mod\ngo: ^1.25\n"),
+	}
 	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
+		if texts[name], err = os.ReadFile(name); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for name, text := range texts {
 		var d document
 		d.reset(text)
 		if !new(plainParser).parsePlain(&d) {

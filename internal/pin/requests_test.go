@@ -10,6 +10,17 @@ import (
 	"github.com/countersign-ci/countersign/internal/pin"
 )
 
+// However a question is written, it is one question.
+func TestAskedOnce(t *testing.T) {
+	w := &world{}
+	text := workflow("acme/widgets@v4.2.2\nAcme/widgets@v4.2.2\nacme/WIDGETS/sub@v4.2.2\nacme/widgets@V4.2.2")
+	files := find(t, []txtar.File{{Name: workflowName, Data: []byte(text)}, {Name: "action.yml", Data: []byte("runs: {steps: [{uses: acme/Widgets@v4.2.2}]}")}})
+	o := checkCase{}.optionsFor(t, nil)
+	if _, err := pin.Check(t.Context(), w, files, o); err != nil || w.resolved != 2 {
+		t.Errorf("%d questions, want 2; error %v", w.resolved, err)
+	}
+}
+
 // What is named many times is asked once.
 func TestRequests(t *testing.T) {
 	for _, c := range []struct {
