@@ -332,8 +332,12 @@ func TestPinsJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	at := func(line int, rest map[string]any) map[string]any {
-		maps.Copy(rest, map[string]any{"file": workflow, "line": float64(line), "column": 15.0})
-		return rest
+		all := map[string]any{
+			"file": workflow, "line": float64(line), "column": 15.0,
+			"repository": "", "version": "", "commit": "", "replacement": "",
+		}
+		maps.Copy(all, rest)
+		return all
 	}
 	want := []map[string]any{
 		at(4, map[string]any{"text": "acme/widgets@v4", "kind": "action", "repository": "acme/widgets", "version": "v4.2.2", "commit": p.v422, "status": "unpinned", "replacement": "acme/widgets@" + p.v422}),

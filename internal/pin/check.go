@@ -45,18 +45,18 @@ type Result struct {
 	Changes []Change
 }
 
-// A Pin is what the report says of a ref.
+// A Pin is what the report says of a ref; what is not known is empty.
 type Pin struct {
 	File        string `json:"file"`
 	Line        int    `json:"line"`
 	Column      int    `json:"column"`
 	Text        string `json:"text"`
 	Kind        Kind   `json:"kind"`
-	Repository  string `json:"repository,omitempty"`
-	Version     string `json:"version,omitempty"`
-	Commit      string `json:"commit,omitempty"`
+	Repository  string `json:"repository"`
+	Version     string `json:"version"`
+	Commit      string `json:"commit"`
 	Status      string `json:"status"` // pinned, local, or the rule that it breaks
-	Replacement string `json:"replacement,omitempty"`
+	Replacement string `json:"replacement"`
 }
 
 // A Change is another text for a file.

@@ -4,7 +4,6 @@ package pin_test
 
 import (
 	"context"
-	"fmt"
 	"strings"
 	"testing"
 
@@ -13,16 +12,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/config"
 	"github.com/countersign-ci/countersign/internal/pin"
 )
-
-// bomb returns items of a sequence of which each stands for the one before it
-// several times, as an item says in which %[1]s is the name of an anchor.
-func bomb(levels int, first, item string) string {
-	items := []string{"&a0 " + first}
-	for i := 1; i < levels; i++ {
-		items = append(items, fmt.Sprintf("&a%d ", i)+fmt.Sprintf(item, fmt.Sprintf("a%d", i-1)))
-	}
-	return strings.Join(items, ", ")
-}
 
 // size is that of a large file here, in bytes.
 const size = 1 << 17

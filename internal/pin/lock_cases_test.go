@@ -1,6 +1,9 @@
 package pin_test
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // A lockCase is a lockfile, and what is wrong with it that nobody has to be asked
 // for: the start of the error, or rules that entries break.
@@ -36,6 +39,16 @@ func changed(old, new string) string {
 		panic("the good lockfile has no " + old)
 	}
 	return strings.Replace(goodLock, old, new, 1)
+}
+
+// bomb returns items of a sequence of which each stands for the one before it
+// several times, as an item says in which %[1]s is the name of an anchor.
+func bomb(levels int, first, item string) string {
+	items := []string{"&a0 " + first}
+	for i := 1; i < levels; i++ {
+		items = append(items, fmt.Sprintf("&a%d ", i)+fmt.Sprintf(item, fmt.Sprintf("a%d", i-1)))
+	}
+	return strings.Join(items, ", ")
 }
 
 var locks = []lockCase{

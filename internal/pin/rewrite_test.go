@@ -269,3 +269,30 @@ func namesIn(text string) (names []string) {
 	}
 	return names
 }
+
+// Refs stand on lines of 100 KB and behind them.
+func TestLongLines(t *testing.T) {
+	long := strings.Repeat("é#", 50_000)
+	g := readGolden(t, nil)
+	files := []txtar.File{
+		{Name: workflowName, Data: []byte("# " + long + "\njobs:\n  a:\n    steps:\n      - {name: '" + long + "', uses: acme/widgets@v1, env: {a: \"" + long + " # \"}} # " + long + "\n      - uses: acme/widgets@v1\n")},
+		{Name: ".buildkite/pipeline.yml", Data: []byte("steps: [{command: " + long + ", plugins: [docker#v3.2.0]}]\n")},
+		{Name: "README.md", Data: []byte(long + " `docker#v3.2.0` " + long + "\n")},
+	}
+	widgets, docker := digestOf("acme/widgets", "v1.2.2"), digestOf("buildkite-plugins/docker-buildkite-plugin", "v3.2.0")
+	want := map[string]string{
+		workflowName: "# " + long + "\njobs:\n  a:\n    steps:\n      - {name: '" + long + "', uses: acme/widgets@" + widgets + ", env: {a: \"" + long + " # \"}} # v1.2.2 # " + long + "\n      - uses: acme/widgets@" + widgets + " # v1.2.2\n",
+
+		".buildkite/pipeline.yml": "steps: [{command: " + long + ", plugins: [docker#" + docker + "]}] # v3.2.0\n",
+		"README.md":               long + " `docker#" + docker + " # v3.2.0` " + long + "\n",
+	}
+	changed, findings := g.run(t, files)
+	if findings != "" {
+		t.Error(findings)
+	}
+	for name, text := range want {
+		if changed[name] != text {
+			t.Errorf("%s is not what it should be", name)
+		}
+	}
+}

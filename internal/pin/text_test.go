@@ -98,6 +98,7 @@ var usesCases = []textCase{
 	{text: strings.Repeat("a", 101) + "/widgets@v1", kind: pin.Action, rule: report.Unpinned},
 	{text: "docker://alpine", kind: pin.Image, rule: report.Unpinned},
 	{text: "docker://alpine@sha256:" + sha1Digest, kind: pin.Image, rule: report.MalformedDigest},
+	{text: "docker://alpine@" + sha256Digest, kind: pin.Image, rule: report.MalformedDigest},
 	{text: "docker://alpine@sha1:" + sha1Digest, kind: pin.Image, rule: report.MalformedDigest},
 	{text: "acme/widgets@0a1b2c3", kind: pin.Action, rule: report.ShortDigest},
 	{text: "acme/widgets@" + sha1Digest[:39], kind: pin.Action, rule: report.ShortDigest},

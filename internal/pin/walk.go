@@ -151,8 +151,13 @@ func isPluginExample(s string) bool {
 		return false // the address of a page
 	}
 	t := parsePlugin(s)
-	return t.kind == Plugin && !strings.ContainsAny(s, " \t\n<>{}") &&
-		(t.commit != "" || t.algorithm != "" || fullVersion.MatchString(t.version) || strings.Contains(s, "@git-sha") || strings.Contains(s, "@sha:"))
+	if t.kind != Plugin || strings.ContainsAny(s, " \t\n<>{}") {
+		return false
+	}
+	// An image has an @sha256: too, but no # before it.
+	at := strings.LastIndex(s, "@")
+	return t.commit != "" || fullVersion.MatchString(t.version) || strings.Contains(s, "@git-sha") ||
+		at >= 0 && strings.Contains(s[:at], "#") && digestLike.MatchString(s[at+1:])
 }
 
 // isActionExample tells whether the value of `uses:` in Markdown names an

@@ -69,7 +69,7 @@ func (w *world) Resolve(_ context.Context, questions []pin.Question) ([]pin.Answ
 	return answers, nil
 }
 
-var plainName = regexp.MustCompile(`^[A-Za-z0-9._/+-]+$`)
+var plainName = regexp.MustCompile(`^[A-Za-z0-9._/+=-]+$`)
 
 func (w *world) tag(r pin.Repository, name string) *pin.Tag {
 	digest := digestOf(r.String(), name)
