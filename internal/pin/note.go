@@ -171,9 +171,10 @@ func endOfScalar(line []byte, i int) (int, bool) {
 // versionOrName is a version, or one behind a name, such as release/v1.2.
 const versionOrName = `(?:` + versionText + `|[A-Za-z][A-Za-z0-9_.-]*[-/]v?[0-9]+(?:\.[0-9]+)+(?:[-+][0-9A-Za-z.+-]+)?)`
 
-// The versions at the begin of a comment. A number alone is text unless it is
-// all of the comment, or what stands before another #, or has three parts. Renovate, Dependabot and pinact read
-// `# v1.2.3`; the words before it are what other tools write.
+// The versions at the beginning of a comment. A number alone is text unless it is
+// all of the comment, or what stands before another #, or has three parts.
+// Renovate, Dependabot and pinact read `# v1.2.3`; the words before it are what
+// other tools write.
 var (
 	versionsFirst = regexp.MustCompile(`^#\s*(?:renovate:\s*)?(?:tag=|pin\s*@?\s*|ratchet:[^\s@]+@|@)?` +
 		`((?:v[0-9]+(?:\.[0-9]+){0,2}|[0-9]+\.[0-9]+\.[0-9]+)(?:[-+][0-9A-Za-z.+-]+)?(?:,\s*` + versionText + `)*)(?:\s|$)`)
