@@ -47,6 +47,10 @@ var errNoGraphQL = errors.New("there is no GraphQL API at this address")
 // errTooMuch: the server could not answer so large a request.
 var errTooMuch = errors.New("the request is too large for the server")
 
+// ErrLost is wrapped by the error of a change of which no whole answer came: it may
+// have been made or not.
+var ErrLost = errors.New("it is not known whether the change was made")
+
 // stopped is the error of a call that its caller ended.
 func stopped(ctx context.Context) error {
 	return &Error{Reason: "the request was ended", Advice: adviceLater, Cause: context.Cause(ctx)}
@@ -69,9 +73,9 @@ func lost(host string, err error, safe bool) error {
 	}
 	if !safe {
 		return &Error{
-			Reason: host + ": no answer came, and so it is not known whether the change was made",
+			Reason: host + ": no answer came",
 			Advice: "look at the repository before you try again",
-			Cause:  err,
+			Cause:  fmt.Errorf("%w: %w", ErrLost, err),
 		}
 	}
 	return &Error{Reason: host, Advice: adviceNetwork, Cause: err}

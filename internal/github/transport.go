@@ -76,8 +76,8 @@ func (s *sender) once(r *http.Request) (*answer, error) {
 	return &answer{response.StatusCode, response.Header, body}, nil
 }
 
-// A restTransport is what is below go-github, which sends GET requests only. It
-// limits those at once and repeats them; the library sees the last answer.
+// A restTransport is what is below go-github. It limits the requests at once and
+// repeats them; the library sees the last answer.
 type restTransport struct {
 	*sender
 	slots chan struct{}
@@ -89,7 +89,7 @@ func (t *restTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	defer release(t.slots)
-	a, err := t.send(r, manner{safe: true}) // through REST nothing is changed
+	a, err := t.send(r, manner{safe: r.Method == http.MethodGet})
 	if err != nil {
 		return nil, err
 	}
