@@ -195,3 +195,25 @@ func TestGenerate(t *testing.T) {
 		wantRefusedKey(t, err, "no key pair is made")
 	}
 }
+
+// TestAdd joins the sets of several files.
+func TestAdd(t *testing.T) {
+	t.Parallel()
+	parse := func(text []byte) *VerifyingKeys {
+		keys, err := ParseVerifyingKeys(text, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return keys
+	}
+	ed, ec := jwkOf(t, "buildkite-EdDSA-public.json"), jwkOf(t, "buildkite-ES256-public.json")
+	keys := parse(setOf(ed.String()))
+	if err := keys.Add(parse(setOf(ec.String(), ec.with("kid", `"new"`).String()))); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(slices.Sorted(maps.Keys(keys.byID)), " "); got != "cs-ES256 cs-EdDSA new" {
+		t.Errorf("the kids are %q", got)
+	}
+	// Which of two keys a kid selects must not hang on the order of files.
+	wantRefusedKey(t, keys.Add(parse(setOf(ec.with("kid", `"cs-EdDSA"`).String()))), `two keys with the kid "cs-EdDSA"`)
+}

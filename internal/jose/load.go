@@ -64,15 +64,33 @@ func ParseVerifyingKeys(text []byte, algorithmName string) (*VerifyingKeys, erro
 		if err != nil {
 			return nil, err
 		}
-		if _, ok := set.byID[id]; ok {
-			return nil, &KeyError{
-				Reason: fmt.Sprintf("two keys with the kid %.100q", id),
-				Advice: "a kid selects one key, so each needs its own",
-			}
+		if err := set.add(id, v); err != nil {
+			return nil, err
 		}
-		set.byID[id] = v
 	}
 	return set, nil
+}
+
+func (keys *VerifyingKeys) add(id string, key verifyingKey) error {
+	if _, ok := keys.byID[id]; ok {
+		return &KeyError{
+			Reason: fmt.Sprintf("two keys with the kid %.100q", id),
+			Advice: "a kid selects one key, so each needs its own",
+		}
+	}
+	keys.byID[id] = key
+	return nil
+}
+
+// Add adds the public keys of another set, which has no secret, as keys has none.
+// On an error of type *KeyError keys may have some of them.
+func (keys *VerifyingKeys) Add(others *VerifyingKeys) error {
+	for id, key := range others.byID {
+		if err := keys.add(id, key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A parsedKey is a key as its file gives it, not yet checked for strength.

@@ -100,7 +100,7 @@ func good() *scene {
 			Inputs: runspec.Inputs{Known: true, Text: map[string]string{"reason": "weekly", "token": "a.b.c"}},
 		},
 		policy: policy.Policy{
-			Issuer: "https://github.com/acme/orchestrator", Require: policy.DefaultRequire, TokenInput: "token",
+			Issuers: []string{"https://github.com/acme/orchestrator"}, Require: policy.DefaultRequire, TokenInput: "token",
 			Expect: expectation(slices.Collect(maps.Values(expected))...),
 		},
 		now: start.Add(time.Minute),
@@ -126,11 +126,11 @@ func (s *scene) signed(t *testing.T) string {
 }
 
 // verify decides about the scene and checks what holds of any decision.
-func (s *scene) verify(t *testing.T) (*report.Report, *runspec.Spec) {
+func (s *scene) verify(t *testing.T) (*report.Report, *policy.Verified) {
 	t.Helper()
-	r, spec := policy.Verify(s.signed(t), trusted().verify, s.run, s.policy, s.now)
-	if r.OK != (spec != nil) || r.OK != (r.Spec != nil) || r.OK != (r.Failure == "") {
-		t.Errorf("ok is %t, failure %q, the spec %v and in the report %q", r.OK, r.Failure, spec, r.Spec)
+	r, verified := policy.Verify(s.signed(t), trusted().verify, s.run, s.policy, s.now)
+	if r.OK != (verified != nil) || r.OK != (r.Spec != nil) || r.OK != (r.Failure == "") {
+		t.Errorf("ok is %t, failure %q, verified is %v and in the report %q", r.OK, r.Failure, verified, r.Spec)
 	}
 	if failed := failing(r); r.OK != (len(failed) == 0) || !r.OK && r.Failure != failed[0] {
 		t.Errorf("ok is %t and failure %q, and %q fail", r.OK, r.Failure, failed)
@@ -143,7 +143,7 @@ func (s *scene) verify(t *testing.T) (*report.Report, *runspec.Spec) {
 			t.Errorf("a finding says nothing: %+v", f)
 		}
 	}
-	return r, spec
+	return r, verified
 }
 
 // rules returns the rules of the findings that have one of the statuses.

@@ -8,7 +8,8 @@
 // Repository, owner, actor, environment and audience are compared without
 // regard to ASCII case, all else byte by byte. A field for which the run has no
 // fact fails. Ids are compared where both sides know them. The commands are what
-// the run is to execute, so they are compared only with expected ones.
+// the run is to execute, so they are compared with expected ones, and with the
+// one that the job is about to execute where its system tells that.
 //
 // A finding says what the run is and what is expected of it. It never quotes the
 // token: what did not verify has no place in a log or a report.
@@ -32,7 +33,7 @@ var DefaultRequire = []string{"repository", "actor", "sha"}
 
 // A Policy says what a token has to meet.
 type Policy struct {
-	Issuer   string   // what `iss` has to be; empty: anything
+	Issuers  []string // one of them `iss` has to be; none: anything
 	Audience string   // what `aud` has to be; empty: the URL of the run's repository
 	Require  []string // fields that the spec has to have
 
@@ -48,9 +49,15 @@ type Policy struct {
 	WarnInvalid bool // let a run with a token that fails pass, with a warning
 }
 
-// Verify decides about a token for a run. The spec is nil unless the report is
+// Verified is what a token says that holds for a run.
+type Verified struct {
+	Token *jose.Token
+	Spec  *runspec.Spec
+}
+
+// Verify decides about a token for a run. Verified is nil unless the report is
 // OK.
-func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Policy, now time.Time) (*report.Report, *runspec.Spec) {
+func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
 	v := &verdict{findings: make([]report.Finding, 0, len(report.Rules))}
 	if strings.TrimSpace(token) == "" {
 		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
@@ -67,7 +74,7 @@ func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Polic
 	facts := p.Expect.facts(run)
 	v.parties(t, facts, run, p)
 	v.compare(spec, facts, run, p)
-	return v.report(spec, p.WarnInvalid)
+	return v.report(&Verified{t, spec}, p.WarnInvalid)
 }
 
 // Open returns what a token for a run and its spec say, if form and signature
@@ -136,18 +143,21 @@ func (v *verdict) settle(rule string, failures []string, holds string) {
 	}
 }
 
-// report ends a verdict.
-func (v *verdict) report(spec *runspec.Spec, warn bool) (*report.Report, *runspec.Spec) {
+// report ends a verdict. Nothing was verified where there is no spec.
+func (v *verdict) report(verified *Verified, warn bool) (*report.Report, *Verified) {
 	for i := range v.findings {
 		if warn && v.findings[i].Status == report.Fail {
 			v.findings[i].Status = report.Warn
 		}
 	}
-	r := report.New(v.findings, spec)
+	if verified == nil {
+		return report.New(v.findings, nil), nil
+	}
+	r := report.New(v.findings, verified.Spec)
 	if !r.OK {
 		return r, nil
 	}
-	return r, spec
+	return r, verified
 }
 
 // times records what is wrong with a token's times, or that nothing is.
@@ -172,12 +182,12 @@ func (v *verdict) times(errs []error) {
 
 // parties checks who signed for whom.
 func (v *verdict) parties(t *jose.Token, facts *runspec.Spec, run runspec.Context, p Policy) {
-	if p.Issuer != "" {
-		if t.Issuer == p.Issuer {
-			v.pass(report.WrongIssuer, "the issuer is the expected one")
-		} else {
-			v.fail(report.WrongIssuer, fmt.Sprintf("the token does not come from %q", p.Issuer))
-		}
+	switch {
+	case len(p.Issuers) == 0:
+	case slices.Contains(p.Issuers, t.Issuer):
+		v.pass(report.WrongIssuer, "the issuer is an expected one")
+	default:
+		v.fail(report.WrongIssuer, fmt.Sprintf("the token does not come from %.300q", strings.Join(p.Issuers, ", ")))
 	}
 	audience := p.Audience
 	if audience == "" {
@@ -223,13 +233,25 @@ func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Poli
 	if run.IsKnown() || p.Expect.Names("inputs") {
 		v.inputs(spec, p.Expect.inputs(run), p)
 	}
-	if p.Expect.Names("commands") && spec.Commands != nil {
-		if slices.Equal(spec.Commands, p.Expect.spec.Commands) {
-			v.pass(report.WrongCommands, "the commands are the signed ones")
-		} else {
-			v.fail(report.WrongCommands, fmt.Sprintf("%.300q are expected, and others are signed", p.Expect.spec.Commands))
-		}
+	v.commands(spec, run, p)
+}
+
+// commands compares the commands with expected ones and with the one that the job
+// is about to execute. A job whose system tells it does what it is told there, so
+// a token that says nothing of it would hold for anything.
+func (v *verdict) commands(spec *runspec.Spec, run runspec.Context, p Policy) {
+	expected := p.Expect.Names("commands") && spec.Commands != nil
+	if !expected && run.Command == nil {
+		return
 	}
+	var failures []string
+	if expected && !slices.Equal(spec.Commands, p.Expect.spec.Commands) {
+		failures = append(failures, fmt.Sprintf("%.300q are expected, and others are signed", p.Expect.spec.Commands))
+	}
+	if run.Command != nil && !slices.Contains(spec.Commands, *run.Command) {
+		failures = append(failures, fmt.Sprintf("the job's command %.300q is none of those that are signed", *run.Command))
+	}
+	v.settle(report.WrongCommands, failures, "the commands are the signed ones")
 }
 
 // field compares the fields of one rule; with only, none but those.

@@ -42,6 +42,9 @@ func expectation(texts ...string) policy.Expect {
 	return e
 }
 
+// job returns the command of a job.
+func job(command string) *string { return &command }
+
 // signedBy makes the spec's signer the run at hand, in some attempt.
 func (s *scene) signedBy(attempt int) {
 	s.spec.Signer = &runspec.Signer{Repository: "Acme/Widgets", RunID: "42", RunAttempt: attempt}
@@ -171,6 +174,15 @@ var runChanges = []change{
 	{"commands in another case", func(s *scene) { s.spec.Commands[1] = "Terraform plan" }, about(report.WrongCommands)},
 	{"commands split elsewhere", func(s *scene) { s.spec.Commands = []string{"terraform", "init terraform plan"} }, about(report.WrongCommands)},
 	{"commands not supplied", func(s *scene) { s.policy.Expect = s.without("commands") }, nil},
+	{"the job's command is signed", func(s *scene) { s.run.Command = &s.spec.Commands[1] }, nil},
+	{"the job's command is part of a signed one", func(s *scene) { s.run.Command = job("terraform") }, about(report.WrongCommands)},
+	{"the job's command is all of the signed ones", func(s *scene) {
+		s.run.Command = job("terraform init\nterraform plan")
+	}, about(report.WrongCommands)},
+	{"the job's command is empty", func(s *scene) { s.run.Command = job("") }, about(report.WrongCommands)},
+	{"the job's command and none signed", func(s *scene) {
+		s.run.Command, s.spec.Commands, s.policy.Expect = job("terraform plan"), nil, s.without("commands")
+	}, about(report.WrongCommands)},
 	{"no commands at all", func(s *scene) {
 		s.spec.Commands, s.policy.Expect = []string{}, s.expecting("commands", `commands=[]`)
 	}, nil},

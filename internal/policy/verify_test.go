@@ -19,7 +19,7 @@ import (
 
 func TestVerifyGood(t *testing.T) {
 	s := good()
-	r, spec := s.verify(t)
+	r, verified := s.verify(t)
 	wantFailing(t, r)
 	want := []string{
 		report.BadSignature, report.Expired, report.LifetimeTooLong, report.MissingToken, report.NotYetValid, report.Rerun,
@@ -30,8 +30,11 @@ func TestVerifyGood(t *testing.T) {
 	if diff := cmp.Diff(want, rules(r, report.Pass)); diff != "" {
 		t.Errorf("rules that hold (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff(&s.spec, spec); diff != "" {
+	if diff := cmp.Diff(&s.spec, verified.Spec); diff != "" {
 		t.Errorf("spec (-want +got):\n%s", diff)
+	}
+	if got := verified.Token; got.Issuer != s.claims.Issuer || got.ID != s.claims.ID || got.Expires != s.claims.Expires.Unix() {
+		t.Errorf("the token is %+v", got)
 	}
 	canonical, err := s.spec.MarshalJSON()
 	if err != nil {
@@ -78,7 +81,9 @@ var tokenChanges = []change{
 	{"issuer in another case", func(s *scene) { s.claims.Issuer = "https://github.com/Acme/orchestrator" }, about(report.WrongIssuer)},
 	{"issuer with a slash", func(s *scene) { s.claims.Issuer += "/" }, about(report.WrongIssuer)},
 	{"empty issuer", func(s *scene) { s.claims.Issuer = "" }, about(report.MalformedToken)},
-	{"any issuer", func(s *scene) { s.policy.Issuer, s.claims.Issuer = "", "https://github.com/mallory/x" }, nil},
+	{"one of several issuers", func(s *scene) { s.policy.Issuers = []string{"https://github.com/acme/x", s.claims.Issuer} }, nil},
+	{"none of several issuers", func(s *scene) { s.policy.Issuers = []string{"https://github.com/acme/x", "https://github.com/acme"} }, about(report.WrongIssuer)},
+	{"any issuer", func(s *scene) { s.policy.Issuers, s.claims.Issuer = nil, "https://github.com/mallory/x" }, nil},
 
 	{"other audience", func(s *scene) { s.claims.Audience = "https://github.com/acme/gadgets" }, about(report.WrongAudience)},
 	{"other server", func(s *scene) { s.claims.Audience = "https://ghe.example/acme/widgets" }, about(report.WrongAudience)},

@@ -28,6 +28,12 @@ const (
 	WrongInputs          = "wrong-inputs"
 )
 
+// The rules of the ledger of used tokens.
+const (
+	Replayed          = "replayed"
+	LedgerUnavailable = "ledger-unavailable" // with the exit code 3, whatever a failure does
+)
+
 // The rules for pins.
 const (
 	Unpinned          = "unpinned"
@@ -75,6 +81,8 @@ var Rules = []Rule{
 	{WrongStack, "The run is for another stack, or nothing says which.", "supply the stack with `--expect stack=NAME`"},
 	{WrongCommands, "Other commands are signed than expected.", "sign again for these commands; `countersign inspect` shows what the token says"},
 	{WrongInputs, "An input of the run is missing, extra or changed.", "sign the inputs with `sign --inputs`, or name those with a default in `--allow-unsigned-inputs`"},
+	{Replayed, "The token was used before, and it holds once.", "ask for a new run; whoever used the token before this run has its id in the ledger"},
+	{LedgerUnavailable, "The ledger of used tokens gave no answer that decides, so the token may have been used.", "look at the error above; a ledger in GitHub needs a token with the permission `contents: write`"},
 	{Unpinned, "A ref names no full commit digest but a tag, a branch or a place that cannot be checked, so what it brings can change at any time.", "`verify --check pins --write` pins tags; replace a branch by a tag or a commit by hand"},
 	{DigestMismatch, "The tag that a pin names leads to another commit than the pin says: the tag was moved, or the pin is wrong.", "find out why before you trust either commit; then remove the digest by hand to pin anew"},
 	{MalformedDigest, "A digest is not 40 lower-case hex digits (after `@git-sha1:` or alone) or 64 (after `@git-sha256:`), or its ref cannot be read.", "write the digest in full as git prints it, or remove it by hand to pin anew"},
@@ -82,7 +90,7 @@ var Rules = []Rule{
 	{ImpostorCommit, "No branch and no tag of the repository holds the pinned commit, so it may come from a fork. One that only a tag holds is a warning.", "pin a commit that a branch of the repository holds, or remove the digest by hand to pin anew"},
 	{UnknownRef, "The repository has no tag and no branch of that name.", "correct the name; where there was such a tag, find out why it was deleted"},
 	{UnknownRepository, "The repository does not exist, the API token may not read it, or its server cannot be asked.", "correct the name, or give a token that may read the repository as `GITHUB_TOKEN` or the input `github-token`"},
-	{NotAllowed, "The config does not allow what the ref names.", "use what the config allows, or make an exception in `.github/countersign.yml`"},
+	{NotAllowed, "The config does not allow what the ref names, or the worker's config does not let such a job start.", "use what the config allows, or make an exception in `.github/countersign.yml`; on a worker, ask its owner"},
 	{Outdated, "There is a newer version within the bound of `--update`.", "`verify --check pins --write` with the same `--update` takes the newer version"},
 }
 

@@ -27,6 +27,13 @@ func InAction(getenv Getenv) bool { return getenv("INPUT_MODE") != "" }
 // OnRunner tells whether the log is that of a workflow run.
 func OnRunner(getenv Getenv) bool { return getenv("GITHUB_ACTIONS") == "true" }
 
+// ContextVariables are the variables that [ReadContext] reads.
+var ContextVariables = []string{
+	"GITHUB_ACTIONS", "GITHUB_ACTOR", "GITHUB_ACTOR_ID", "GITHUB_EVENT_NAME", "GITHUB_EVENT_PATH", "GITHUB_REF", "GITHUB_REPOSITORY",
+	"GITHUB_REPOSITORY_ID", "GITHUB_REPOSITORY_OWNER_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_RUN_ID", "GITHUB_SERVER_URL", "GITHUB_SHA",
+	"GITHUB_TRIGGERING_ACTOR", "GITHUB_WORKFLOW_REF",
+}
+
 // ReadContext reads the workflow context. Its variables are documented under
 // "Default environment variables" in GitHub's "Variables reference". What is
 // not set is left empty. An error wraps [ErrUnreadable] where the event payload

@@ -2,8 +2,10 @@ package runner_test
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -228,5 +230,20 @@ func TestPayloadTooLarge(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("with %d bytes: %v, want an error with %q", size, err, want)
 		}
+	}
+}
+
+// TestContextVariables has the list be what is read, for hook reads nothing else.
+func TestContextVariables(t *testing.T) {
+	read := map[string]bool{}
+	_, err := runner.ReadContext(func(name string) string {
+		read[name] = true
+		return map[string]string{"GITHUB_EVENT_NAME": "push"}[name]
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(runner.ContextVariables, slices.Sorted(maps.Keys(read))); diff != "" {
+		t.Errorf("the list (-) and what is read (+) differ:\n%s", diff)
 	}
 }

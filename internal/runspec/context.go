@@ -30,6 +30,9 @@ type Context struct {
 	RunAttempt        int // from 1
 	// Inputs are the inputs of a dispatch, with the token's own.
 	Inputs Inputs
+	// Command is what the job is about to execute, nil where its system does not
+	// tell: GitHub does not.
+	Command *string
 }
 
 // Inputs are the inputs of a run by their names.
