@@ -1,5 +1,7 @@
 // Package config reads the files in which a repository says how its pins are
-// checked: .github/countersign.yml and, of another tool, .github/boomper.yml.
+// checked: .github/countersign.yml and, of another tool, .github/boomper.yml. And
+// it reads the file in which the owner of a worker says which jobs may start
+// there, which [ParseHook] describes.
 //
 // A .github/countersign.yml has these keys, all of which may be left out:
 //

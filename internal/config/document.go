@@ -14,7 +14,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const maxSize = 256 << 10
+// MaxSize is the size of the largest file, in bytes.
+const MaxSize = 256 << 10
 
 // document returns the root of the only document in a text, or nil where there
 // is nothing in it. No node below has an anchor, an alias or a tag of its own,
@@ -51,7 +52,7 @@ func document(name string, text []byte) (*yaml.Node, error) {
 // checkText checks the characters of a text, so that an error has the place,
 // which the YAML library does not tell.
 func checkText(name string, text []byte) error {
-	if len(text) > maxSize {
+	if len(text) > MaxSize {
 		return &Error{Name: name, Reason: "the file has more than 256 KiB", Advice: "a config file is short; is it another file?"}
 	}
 	line, column := 1, 0

@@ -15,6 +15,12 @@ func Required() []string {
 	return append(required("exceptions.", exceptionKeys), required("updates.", updateKeys)...)
 }
 
+// HookKeys returns the names of all keys that ParseHook knows, without those
+// above them.
+func HookKeys() []string {
+	return append(append(names("", hookKeys), names("", ruleKeys)...), names("", ledgerKeys)...)
+}
+
 func names[T any](above string, keys []key[T]) (all []string) {
 	for _, k := range keys {
 		all = append(all, above+k.name)

@@ -47,8 +47,8 @@ var updateKeys = []key[Update]{
 }
 
 func (v value) updates(keys []key[Update]) ([]Update, error) {
-	if len(v.Content) > maxUpdates {
-		return nil, v.errorf("one path can be a glob such as docs/**/*.md", "%q has more than %d items", v.key, maxUpdates)
+	if err := v.atMost(maxUpdates, "one path can be a glob such as docs/**/*.md"); err != nil {
+		return nil, err
 	}
 	return items(v, func(v value) (u Update, err error) {
 		err = mapping(v, keys, &u)

@@ -117,6 +117,14 @@ func (v value) someOf(read func(value) (string, error), advice string) ([]string
 	return all, err
 }
 
+// atMost refuses a list, or a mapping, that is too long.
+func (v value) atMost(n int, advice string) error {
+	if len(v.Content) > n {
+		return v.errorf(advice, "%q has more than %d items", v.key, n)
+	}
+	return nil
+}
+
 // A key is one that a mapping can have, and how its value gets into a T.
 type key[T any] struct {
 	name     string
@@ -153,6 +161,18 @@ func mapping[T any](v value, keys []key[T], to *T) error {
 		}
 	}
 	return nil
+}
+
+// child returns what stands under a key of a mapping, and whether it is there.
+func (v value) child(name string) (value, bool) {
+	if v.Kind == yaml.MappingNode {
+		for i := 0; i < len(v.Content); i += 2 {
+			if v.Content[i].Value == name {
+				return value{v.Content[i+1], v.file, v.under(name)}, true
+			}
+		}
+	}
+	return value{}, false
 }
 
 // under returns the full name of a key below v.
