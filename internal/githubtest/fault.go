@@ -9,12 +9,14 @@ import (
 // A Fault is something that goes wrong with one request.
 //
 // Where one of Status, Body and GraphQLErrors is set the request is not carried
-// out, and they are the answer. Otherwise it is carried out, and the other fields
-// change the answer that it would have had.
+// out, unless Late is set too, and they are the answer. Otherwise it is carried
+// out, and the other fields change the answer that it would have had.
 type Fault struct {
 	Status int // 200 where Body or GraphQLErrors is set alone
 	Header http.Header
 	Body   string
+	// Late: the server fails after it has carried out the request.
+	Late bool
 	// GraphQLErrors is a JSON array, answered as "errors" beside "data": null.
 	GraphQLErrors string
 	// Null makes fields of a GraphQL answer null. A key is the path of a field

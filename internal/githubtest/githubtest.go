@@ -57,6 +57,9 @@ type Server struct {
 	token    string
 	fault    func(n int, r *http.Request, body []byte) *Fault
 	closed   bool
+
+	dispatches []Dispatch
+	onDispatch func(Dispatch)
 }
 
 // A Request is a request that the server was sent, answered or not.

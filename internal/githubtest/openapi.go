@@ -68,14 +68,14 @@ func (d *description) checkRequest(r *route, c *call, body []byte) error {
 	return openapi3filter.ValidateRequest(context.Background(), input)
 }
 
-// checkResponse checks status, headers and body. GitHub leaves the status 404 out
-// of many a description; its body is known nevertheless.
+// checkResponse checks status, headers and body. GitHub leaves the statuses of
+// errors out of many a description; their body is known nevertheless.
 func (d *description) checkResponse(r *route, c *call, answer *reply) error {
 	input, err := d.input(r, c, nil)
 	if err != nil {
 		return err
 	}
-	if answer.status == http.StatusNotFound && input.Route.Operation.Responses.Status(answer.status) == nil {
+	if answer.status >= http.StatusBadRequest && input.Route.Operation.Responses.Status(answer.status) == nil {
 		var body any
 		if err := json.Unmarshal(answer.body, &body); err != nil {
 			return err

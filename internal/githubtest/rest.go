@@ -65,6 +65,7 @@ var routes = []route{
 	{"POST", repoTemplate + "/pulls", postPull},
 	{"GET", repoTemplate + "/pulls/{pull_number}", getPull},
 	{"PATCH", repoTemplate + "/pulls/{pull_number}", patchPull},
+	{"POST", repoTemplate + "/actions/workflows/{workflow_id}/dispatches", postDispatch},
 }
 
 // rest answers a REST request. What the stand-in has no route for fails the test:

@@ -2,6 +2,7 @@ package githubtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -15,6 +16,7 @@ type reply struct {
 	status int
 	header http.Header
 	body   []byte
+	hook   func() // called before it is sent, nil for none
 }
 
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
@@ -47,8 +49,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		fault = faulty(n, r, body)
 	}
 	answer := fault.instead()
-	if answer == nil {
-		answer = s.answer(r, path, query, body, graphQL, fault)
+	if answer == nil || fault.Late {
+		real := s.answer(r, path, query, body, graphQL, fault)
+		answer = cmp.Or(answer, real)
+		answer.hook = real.hook
+	}
+	if answer.hook != nil {
+		answer.hook()
 	}
 	fault.send(w, answer)
 }
