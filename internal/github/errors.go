@@ -87,7 +87,7 @@ func final(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var invalid x509.CertificateInvalidError
 	var dns *net.DNSError
-	return errors.Is(err, errOrigin) || errors.Is(err, errSize) || errors.As(err, &host) ||
+	return errors.Is(err, errOrigin) || errors.Is(err, ErrSize) || errors.As(err, &host) ||
 		errors.As(err, &authority) || errors.As(err, &invalid) ||
 		errors.As(err, &dns) && dns.IsNotFound
 }

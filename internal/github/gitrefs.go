@@ -106,21 +106,22 @@ func (c *Client) Ref(ctx context.Context, r pin.Repository, name string) (string
 	return got.GetObject().GetSHA(), nil
 }
 
-// RefsBelow returns the sorted full names of the refs below one, such as
-// refs/countersign.
-func (c *Client) RefsBelow(ctx context.Context, r pin.Repository, above string) ([]string, error) {
-	if err := errors.Join(checkRepository(r), checkFullRef(above)); err != nil {
+// RefsBelow returns the sorted full names of the refs whose name begins so, such as
+// refs/countersign/ or refs/countersign/2026-1. The error wraps [ErrSize] where there
+// are more than an answer holds.
+func (c *Client) RefsBelow(ctx context.Context, r pin.Repository, prefix string) ([]string, error) {
+	if err := errors.Join(checkRepository(r), checkFullRef(strings.TrimRight(prefix, "/-"))); err != nil {
 		return nil, err
 	}
 	found := map[string]bool{}
-	options := &rest.ReferenceListOptions{Ref: above}
+	options := &rest.ReferenceListOptions{Ref: strings.TrimSuffix(prefix, "/")}
 	for { // GitHub has it all on one page
 		refs, response, err := c.rest.Git.ListMatchingRefs(ctx, r.Owner, r.Name, options)
 		if err != nil {
 			return nil, c.writeError(err)
 		}
 		for _, ref := range refs {
-			if name := ref.GetRef(); strings.HasPrefix(name, above+"/") && checkRef(name) == nil {
+			if name := ref.GetRef(); strings.HasPrefix(name, prefix) && checkRef(name) == nil {
 				found[name] = true
 			}
 		}

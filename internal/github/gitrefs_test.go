@@ -47,7 +47,7 @@ func TestGitRefs(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	names, err := c.RefsBelow(ctx, widgets, "refs/countersign")
+	names, err := c.RefsBelow(ctx, widgets, "refs/countersign/")
 	if diff := cmp.Diff([]string{aRef, aRef + "y", "refs/countersign/a"}, names); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
@@ -59,7 +59,7 @@ func TestGitRefs(t *testing.T) {
 	if got, err := c.Ref(ctx, widgets, aRef); got != "" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	if names, err := c.RefsBelow(ctx, widgets, "refs/none"); len(names) != 0 || err != nil {
+	if names, err := c.RefsBelow(ctx, widgets, "refs/none/"); len(names) != 0 || err != nil {
 		t.Errorf("%q, %v", names, err)
 	}
 	if slept.total() != 0 {
@@ -154,7 +154,7 @@ func TestGitRefsNames(t *testing.T) {
 	for _, name := range []string{"", "heads/main", "refs/", "refs/../x", "refs/a b", "refs/a..b", "refs/a.lock", "refs//a", "refs/a/", "/refs/a"} {
 		_, err := c.Ref(ctx, widgets, name)
 		wantError(t, err, "cannot be the name", "")
-		_, err = c.RefsBelow(ctx, widgets, name)
+		_, err = c.RefsBelow(ctx, widgets, name+"^/")
 		wantError(t, err, "cannot be the name", "")
 		wantError(t, c.CreateRef(ctx, widgets, name, sha), "cannot be the name", "")
 		wantError(t, c.DeleteRef(ctx, widgets, name), "cannot be the name", "")

@@ -19,10 +19,10 @@ const (
 	userAgent    = "countersign"
 )
 
-var (
-	errOrigin = errors.New("this is not the configured server, and a redirect to it is not followed")
-	errSize   = fmt.Errorf("the answer has more than %d bytes", maxAnswer)
-)
+var errOrigin = errors.New("this is not the configured server, and a redirect to it is not followed")
+
+// ErrSize is wrapped by the error for an answer that is too large.
+var ErrSize = fmt.Errorf("the answer has more than %d bytes", maxAnswer)
 
 // A sender sends requests, with the token, to the configured hosts.
 type sender struct {
@@ -71,7 +71,7 @@ func (s *sender) once(r *http.Request) (*answer, error) {
 	case err != nil:
 		return nil, err
 	case len(body) > maxAnswer:
-		return nil, errSize
+		return nil, ErrSize
 	}
 	return &answer{response.StatusCode, response.Header, body}, nil
 }
