@@ -151,14 +151,24 @@ func (g *GitRefs) Remove(ctx context.Context, past func(time.Time) bool) (remove
 	return removed, nil
 }
 
+// shape has a digit for each digit of a day, and an f for one of a key.
+const shape = refsRoot + "/0000-00-00/ffff"
+
 // below returns the refs whose name begins so. Where they are too many for one
 // answer, as if nobody had removed any for long, it asks for a part at a time.
 func (g *GitRefs) below(ctx context.Context, prefix string) ([]string, error) {
 	refs, err := g.client.RefsBelow(ctx, g.repository, prefix)
-	if !errors.Is(err, github.ErrSize) || len(prefix) > len(refsRoot+"/2026-11-22/0f3c") {
+	if !errors.Is(err, github.ErrSize) || len(prefix) == len(shape) {
 		return refs, err
 	}
-	for _, next := range "-/0123456789abcdef" {
+	digits := shape[len(prefix) : len(prefix)+1]
+	switch digits {
+	case "0":
+		digits = "0123456789"
+	case "f":
+		digits = "0123456789abcdef"
+	}
+	for _, next := range digits {
 		part, err := g.below(ctx, prefix+string(next))
 		if err != nil {
 			return nil, err
