@@ -18,9 +18,13 @@ import (
 func countersign(t *testing.T, env map[string]string, args ...string) string {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
+	var environ []string
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
 	code := cli.Main(args, cli.Env{
 		Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr,
-		Getenv: func(name string) string { return env[name] }, Now: time.Now, HTTP: http.DefaultClient,
+		Environ: environ, Now: time.Now, HTTP: http.DefaultClient,
 	})
 	if code != 0 {
 		t.Fatalf("countersign %s ended with %d: %s", strings.Join(args, " "), code, stderr.String())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/countersign-ci/countersign/internal/cli"
+	"github.com/countersign-ci/countersign/internal/worker"
 )
 
 func main() {
@@ -17,11 +18,14 @@ func main() {
 	// the outputs back; without a receiver the signal would end the process first.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	os.Exit(cli.Main(os.Args[1:], cli.Env{
-		Stdin:  os.Stdin,
-		Stdout: os.Stdout,
-		Stderr: os.Stderr,
-		Getenv: os.Getenv,
-		Now:    time.Now,
-		HTTP:   http.DefaultClient,
+		Stdin:     os.Stdin,
+		Stdout:    os.Stdout,
+		Stderr:    os.Stderr,
+		Environ:   os.Environ(),
+		Now:       time.Now,
+		HTTP:      http.DefaultClient,
+		Clearenv:  os.Clearenv,
+		EndRunner: worker.EndRunner,
+		Sleep:     time.Sleep,
 	}))
 }

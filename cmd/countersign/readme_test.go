@@ -119,14 +119,14 @@ func readmeWorkflow(t *testing.T, name string) (file string) {
 }
 
 // TestREADMEWorkflows knows all workflows of the README: each is run by a test,
-// `release` by that of the Action.
+// `start` and `release` by those of the Action.
 func TestREADMEWorkflows(t *testing.T) {
 	var names []string
 	for _, text := range blocksIn(t, "yaml") {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
 		names = append(names, name)
 	}
-	if diff := cmp.Diff([]string{"deploy", "pins", "release"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"deploy", "start", "pins", "release"}, names); diff != "" {
 		t.Errorf("workflows (-want +got):\n%s", diff)
 	}
 }
@@ -168,16 +168,45 @@ func TestREADMEPins(t *testing.T) {
 	}
 }
 
-// TestREADMEConfig reads the config that the README shows.
+// TestREADMEConfig reads the files that the README shows.
 func TestREADMEConfig(t *testing.T) {
+	read := map[string]int{}
 	for _, text := range blocksIn(t, "yml") {
-		c, err := config.Parse("README.md", []byte(text))
-		if err != nil {
-			t.Fatal(err)
+		kind, _, _ := strings.Cut(text, ":")
+		read[kind]++
+		switch kind {
+		case "files":
+			c, err := config.Parse("README.md", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(c.Updates) != 1 || len(c.Exceptions) != 1 || len(c.Files) != 2 {
+				t.Errorf("the config is %+v", c)
+			}
+		case "version":
+			h, err := config.ParseHook("README.md", []byte(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(h.Rules) != 2 || len(h.Keys) != 1 || !h.EndWorker {
+				t.Errorf("the worker's config is %+v", h)
+			}
+		case "template":
+			var values map[string]any
+			if err := yaml.Unmarshal([]byte(text), &values); err != nil {
+				t.Fatal(err)
+			}
+			for _, path := range []string{"/etc/countersign/job-started.sh", "/etc/countersign/hook.yml"} {
+				if !strings.Contains(text, path) {
+					t.Errorf("the values do not mount %s", path)
+				}
+			}
+		default:
+			t.Errorf("it is not known what begins with %q", kind)
 		}
-		if len(c.Updates) != 1 || len(c.Exceptions) != 1 || len(c.Files) != 2 {
-			t.Errorf("the config is %+v", c)
-		}
+	}
+	if diff := cmp.Diff(map[string]int{"files": 1, "version": 1, "template": 1}, read); diff != "" {
+		t.Errorf("the files (-want +got):\n%s", diff)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -36,25 +37,28 @@ const (
 type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	Getenv         runner.Getenv
+	Environ        []string // of the form name=value; the first of a name counts
 	Now            func() time.Time
 	HTTP           *http.Client
+
+	// These are for hook. Clearenv empties the environment of the process, which
+	// the standard library reads too. EndRunner ends the worker of a GitHub runner
+	// that started this process, after telling it why, and returns its id.
+	Clearenv  func()
+	EndRunner func(reason string) (pid int, err error)
+	Sleep     func(time.Duration)
 }
 
 // Main runs the command that args name, without the program's own name, and
 // returns its exit code.
 func Main(args []string, env Env) int {
-	a := &app{Env: env}
+	a := &app{Env: env, Getenv: lookup(env.Environ)}
+	if len(args) > 0 && args[0] == "hook" {
+		return a.guard(args)
+	}
 	args, err := a.mode(args)
 	if err == nil {
-		root := a.root()
-		root.SetArgs(args)
-		root.SetOut(env.Stdout)
-		root.SetErr(env.Stderr)
-		err = root.Execute()
-	}
-	if err == nil {
-		return exitOK
+		err = a.execute(args)
 	}
 	return a.end(err)
 }
@@ -62,8 +66,40 @@ func Main(args []string, env Env) int {
 // An app is one run of the program.
 type app struct {
 	Env
+	Getenv runner.Getenv
 	// failed are the outputs of a run that ends with an error.
 	failed []runner.Output
+	// guarded: guard runs hook. endsRunner: a refusal ends the runner's worker,
+	// for this reason.
+	guarded, endsRunner bool
+	reason              string
+}
+
+// lookup returns the function that finds a variable.
+func lookup(environ []string) runner.Getenv {
+	values := make(map[string]string, len(environ))
+	for _, variable := range slices.Backward(environ) {
+		name, value, _ := strings.Cut(variable, "=")
+		values[variableName(name)] = value
+	}
+	return func(name string) string { return values[variableName(name)] }
+}
+
+// variableName returns the name by which a variable is known: Windows does not
+// tell apart capitals.
+func variableName(name string) string {
+	if runtime.GOOS == "windows" {
+		return strings.ToUpper(name)
+	}
+	return name
+}
+
+func (a *app) execute(args []string) error {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
+	return root.Execute()
 }
 
 // maxWord is longer than the name of any command.
@@ -89,7 +125,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.sign(), a.verify(), a.keygen(), a.inspect(), a.version())
+	root.AddCommand(a.sign(), a.verify(), a.exec(), a.hook(), a.keygen(), a.inspect(), a.ledger(), a.version())
 	return root
 }
 
@@ -124,8 +160,11 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
-// errRefused ends with 1 after a report was written.
-var errRefused = &exitError{code: exitRefused}
+// errRefused ends with 1, and errUndecided with 3, after a report was written.
+var (
+	errRefused   = &exitError{code: exitRefused}
+	errUndecided = &exitError{code: exitUndecided}
+)
 
 // usage returns an error about how the program was used.
 func usage(hint, format string, args ...any) error {
@@ -137,14 +176,18 @@ func undecided(hint, format string, args ...any) error {
 	return &exitError{exitUndecided, fmt.Errorf(format, args...), hint}
 }
 
-// end says what is wrong and returns the exit code.
+// end says what is wrong, if anything, and returns the exit code.
 func (a *app) end(err error) int {
+	if err == nil {
+		return exitOK
+	}
 	exit := &exitError{code: exitUsage, err: err}
 	errors.As(err, &exit)
 	if exit.err == nil {
 		return exit.code
 	}
 	message := exit.err.Error()
+	a.reason = message
 	a.say("error", message)
 	a.say("hint", hintFor(exit))
 	if runner.OnRunner(a.Getenv) {
@@ -163,17 +206,26 @@ func (a *app) end(err error) int {
 
 // hintFor returns what to do about an error: its own hint, or that of its cause.
 func hintFor(e *exitError) string {
-	var cause interface{ Hint() string }
+	cause := hintOf(e.err)
 	switch {
 	case e.hint != "":
 		return e.hint
-	case errors.As(e.err, &cause) && cause.Hint() != "":
-		return cause.Hint()
+	case cause != "":
+		return cause
 	case e.code == exitUndecided:
 		return "nothing was accepted; try again when the cause is gone"
 	default:
 		return "countersign --help lists the commands, and --help after one its flags"
 	}
+}
+
+// hintOf returns the hint that an error has itself, or "".
+func hintOf(err error) string {
+	var cause interface{ Hint() string }
+	if !errors.As(err, &cause) {
+		return ""
+	}
+	return cause.Hint()
 }
 
 // say writes one line for people.

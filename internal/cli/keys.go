@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -96,17 +97,26 @@ func (a *app) verifyingKeys(ctx context.Context, k keyFlags) (*jose.VerifyingKey
 	case s.secret != nil:
 		return jose.SecretVerifyingKey(s.secret, k.algorithm)
 	case s.url != "":
-		const hint = "without the keys nothing can be verified; try again, or give the keys as a file"
-		text, err := jwks.Fetch(ctx, a.HTTP, s.url)
-		switch {
-		case errors.Is(err, jwks.ErrAddress):
-			return nil, usage("it has the form https://host/path", "%w", err)
-		case err != nil:
-			return nil, undecided(hint, "the key set cannot be fetched: %w", err)
-		case !json.Valid(text):
-			return nil, undecided(hint, "the key set's URL did not answer with JSON")
+		text, err := fetchKeys(ctx, a.HTTP, s.url)
+		if err != nil {
+			return nil, err
 		}
 		s.text = text
 	}
 	return jose.ParseVerifyingKeys(s.text, k.algorithm)
+}
+
+// fetchKeys returns the key set at a URL.
+func fetchKeys(ctx context.Context, client *http.Client, url string) ([]byte, error) {
+	const hint = "without the keys nothing can be verified; try again, or give the keys as a file"
+	text, err := jwks.Fetch(ctx, client, url)
+	switch {
+	case errors.Is(err, jwks.ErrAddress):
+		return nil, usage("it has the form https://host/path", "%w", err)
+	case err != nil:
+		return nil, undecided(hint, "the key set cannot be fetched: %w", err)
+	case !json.Valid(text):
+		return nil, undecided(hint, "the key set's URL did not answer with JSON")
+	}
+	return text, nil
 }

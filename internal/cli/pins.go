@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -19,7 +18,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/pin"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runner"
-	"github.com/countersign-ci/countersign/internal/runspec"
 	"github.com/countersign-ci/countersign/internal/tree"
 )
 
@@ -75,33 +73,30 @@ type pinCheck struct {
 	config  *config.Config
 	client  *github.Client
 	options pin.Options
+	files   []*pin.File
+	result  *pin.Result
 }
 
-// verifyPins checks the pins, after the findings and the spec of a token.
-func (a *app) verifyPins(c *cobra.Command, f *verifyFlags, findings []report.Finding, spec *runspec.Spec) error {
+// verifyPins checks the pins and adds what it finds to the report.
+func (a *app) verifyPins(c *cobra.Command, f *verifyFlags, k *checked) (*pinCheck, error) {
 	check := &pinCheck{app: a, flags: &f.pins, asJSON: f.json}
 	if err := check.prepare(c); err != nil {
-		return err
+		return nil, err
 	}
-	files, err := check.find(c.Context())
-	if err != nil {
-		return err
+	var err error
+	if check.files, err = check.find(c.Context()); err != nil {
+		return nil, err
 	}
-	a.progress(files, check.options.Host)
-	result, err := pin.Check(c.Context(), check.client, files, check.options)
-	if err != nil {
-		return checkError(err)
+	a.progress(check.files, check.options.Host)
+	if check.result, err = pin.Check(c.Context(), check.client, check.files, check.options); err != nil {
+		return nil, checkError(err)
 	}
-	r := report.New(slices.Concat(findings, result.Findings), spec)
-	r.Pins = append([]pin.Pin{}, result.Pins...)
-	if len(files) == 0 {
+	k.add(check.result.Findings)
+	k.report.Pins = append([]pin.Pin{}, check.result.Pins...)
+	if len(check.files) == 0 {
 		a.say("note", "no file matches, so there is nothing to check")
 	}
-	done, err := check.apply(c.Context(), r, result, files)
-	if err != nil {
-		return err
-	}
-	return a.finish(r, spec, done, f.json)
+	return check, nil
 }
 
 // checkError is the error of a check that decided nothing.
@@ -143,20 +138,6 @@ func (p *pinCheck) prepare(c *cobra.Command) (err error) {
 	return p.setOptions(c.Context())
 }
 
-// apiToken returns the token for the API. In the Action only its input counts.
-func (a *app) apiToken() string {
-	names := []string{"COUNTERSIGN_GITHUB_TOKEN", "GITHUB_TOKEN", "GH_TOKEN"}
-	if a.variable("github-token") == "INPUT_GITHUB_TOKEN" {
-		names = []string{"INPUT_GITHUB_TOKEN"}
-	}
-	for _, name := range names {
-		if token := strings.TrimSpace(a.Getenv(name)); token != "" {
-			return token
-		}
-	}
-	return ""
-}
-
 func (p *pinCheck) setOptions(ctx context.Context) error {
 	run, err := p.context()
 	if err != nil {
@@ -166,12 +147,8 @@ func (p *pinCheck) setOptions(ctx context.Context) error {
 	if err != nil || server.Host == "" {
 		return usage("it is the URL of the server, such as https://github.com", "GITHUB_SERVER_URL is no URL")
 	}
-	p.client, err = github.New(github.Config{
-		APIURL: p.Getenv("GITHUB_API_URL"), GraphQLURL: p.Getenv("GITHUB_GRAPHQL_URL"),
-		Token: p.apiToken(), HTTP: p.HTTP, Now: p.Now,
-	})
-	if err != nil {
-		return usage("", "%w", err)
+	if p.client, err = p.apiClient(); err != nil {
+		return err
 	}
 	p.options = pin.Options{
 		Host: server.Host, Style: pin.Style(p.flags.style), Write: p.flags.write || p.flags.dryRun,
@@ -214,9 +191,9 @@ func (a *app) progress(files []*pin.File, host string) {
 	}
 }
 
-// apply does with a result what the flags ask for: it writes files, publishes
+// apply does with the result what the flags ask for: it writes files, publishes
 // them, or prints what it would write.
-func (p *pinCheck) apply(ctx context.Context, r *report.Report, result *pin.Result, files []*pin.File) (rewritten, error) {
+func (p *pinCheck) apply(ctx context.Context, r *report.Report) (rewritten, error) {
 	var done rewritten
 	if p.flags.sarif != "" {
 		text, err := r.SARIF(Version)
@@ -232,17 +209,17 @@ func (p *pinCheck) apply(ctx context.Context, r *report.Report, result *pin.Resu
 		if r.Blocks() {
 			return done, nil
 		}
-		text, err := pin.Lower(files[0])
+		text, err := pin.Lower(p.files[0])
 		if err != nil {
 			return done, undecided("", "%w", err)
 		}
 		return done, p.print(text)
 	case p.flags.dryRun:
-		return done, p.printDiff(result.Changes)
-	case !p.flags.write || len(result.Changes) == 0:
+		return done, p.printDiff(p.result.Changes)
+	case !p.flags.write || len(p.result.Changes) == 0:
 		return done, nil
 	}
-	return p.write(ctx, result)
+	return p.write(ctx)
 }
 
 // printDiff prints what would be written. In the Action, whose standard output

@@ -16,14 +16,14 @@ const pinsBranch = "countersign/pins"
 
 // write replaces the files, after they were published where that was asked for:
 // what GitHub refuses is not written here either.
-func (p *pinCheck) write(ctx context.Context, result *pin.Result) (done rewritten, err error) {
+func (p *pinCheck) write(ctx context.Context) (done rewritten, err error) {
 	if p.flags.publish != "none" {
-		if done.pullRequest, err = p.publishChanges(ctx, result); err != nil {
+		if done.pullRequest, err = p.publishChanges(ctx); err != nil {
 			return done, err
 		}
 	}
-	changes := make([]tree.Change, len(result.Changes))
-	for i, change := range result.Changes {
+	changes := make([]tree.Change, len(p.result.Changes))
+	for i, change := range p.result.Changes {
 		changes[i] = tree.Change(change)
 	}
 	if err := p.tree.Replace(changes); err != nil {
@@ -38,7 +38,7 @@ func (p *pinCheck) write(ctx context.Context, result *pin.Result) (done rewritte
 
 // publishChanges makes a commit or a pull request of the changes, through the
 // API, so that GitHub signs it.
-func (p *pinCheck) publishChanges(ctx context.Context, result *pin.Result) (url string, err error) {
+func (p *pinCheck) publishChanges(ctx context.Context) (url string, err error) {
 	if p.options.Own == (pin.Repository{}) {
 		return "", usage("set GITHUB_REPOSITORY, or run it in a clone", "it is not known to which repository --publish is to go")
 	}
@@ -51,10 +51,10 @@ func (p *pinCheck) publishChanges(ctx context.Context, result *pin.Result) (url 
 	}
 	publication := github.Publication{
 		Repository: p.options.Own, Branch: head.Branch, Head: head.Commit,
-		Title: "Pin what is pulled in", Body: changeTable(result),
+		Title: "Pin what is pulled in", Body: changeTable(p.result),
 	}
 	var names []string
-	for _, change := range result.Changes {
+	for _, change := range p.result.Changes {
 		names = append(names, change.Name)
 		publication.Changes = append(publication.Changes, github.Change{Path: head.Folder + change.Name, Content: change.New})
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -24,6 +25,7 @@ type signFlags struct {
 	fields           map[string]*string // of the spec, by name
 	commands         []string
 	inputs, spec     string
+	dispatch         string
 	issuer, audience string
 	ttl              time.Duration
 	tokenInput       string
@@ -39,9 +41,13 @@ func (a *app) sign() *cobra.Command {
 
 What no flag gives comes from the workflow context: the actor always; ids, ref and
 commit where the spec is for the same repository; workflow, event and inputs where
-it is for the same workflow too.`,
-		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'`,
-		Args:    noArguments,
+it is for the same workflow too.
+
+--dispatch starts the run with the token as one of its inputs. Then ids and commit
+are what the API says of the repository and of the ref at that moment.`,
+		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'
+  countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'`,
+		Args: noArguments,
 	}
 	addKeyFlags(c, &f.keyFlags, "private key")
 	for _, field := range runspec.Fields {
@@ -52,6 +58,7 @@ it is for the same workflow too.`,
 	listFlag(c, &f.commands, "command", whole, "a command that the run may execute (repeats)")
 	c.Flags().StringVar(&f.inputs, "inputs", "", "the run's inputs, as a JSON object")
 	c.Flags().StringVar(&f.spec, "spec", "", "file with a spec to start from; flags win")
+	c.Flags().StringVar(&f.dispatch, "dispatch", "", "workflow of the repository to start with the token, such as deploy.yml")
 	c.Flags().StringVar(&f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
 	c.Flags().StringVar(&f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
 	c.Flags().DurationVar(&f.ttl, "ttl", 10*time.Minute, "how long the token is valid, at most 24h")
@@ -60,7 +67,7 @@ it is for the same workflow too.`,
 	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
 	c.RunE = a.run(func() error {
 		a.failed = (&signed{}).outputs()
-		return a.runSign(f)
+		return a.runSign(c.Context(), f)
 	})
 	return c
 }
@@ -72,6 +79,7 @@ type signed struct {
 	SpecDigest string          `json:"spec_digest"` // sha256:<64 hex>
 	ID         string          `json:"jti"`
 	ExpiresAt  string          `json:"expires_at"` // RFC 3339, UTC
+	RunURL     string          `json:"run_url,omitempty"`
 }
 
 func (s *signed) outputs() []runner.Output {
@@ -81,10 +89,11 @@ func (s *signed) outputs() []runner.Output {
 		{Name: "spec-digest", Value: s.SpecDigest},
 		{Name: "jti", Value: s.ID},
 		{Name: "expires-at", Value: s.ExpiresAt},
+		{Name: "run-url", Value: s.RunURL},
 	}
 }
 
-func (a *app) runSign(f *signFlags) error {
+func (a *app) runSign(ctx context.Context, f *signFlags) error {
 	key, err := a.signingKey(f.keyFlags)
 	if err != nil {
 		return err
@@ -93,17 +102,36 @@ func (a *app) runSign(f *signFlags) error {
 	if err != nil {
 		return err
 	}
-	spec, err := a.buildSpec(f, run)
+	spec, err := a.draft(f)
 	if err != nil {
 		return err
 	}
-	issued, err := a.issue(f, key, spec, run)
+	var start *dispatch
+	if f.dispatch != "" {
+		if start, err = a.planDispatch(f, spec, run); err != nil {
+			return err
+		}
+	}
+	if err := f.complete(spec, run); err != nil {
+		return err
+	}
+	if start != nil {
+		if err := start.lookUp(ctx, spec); err != nil {
+			return err
+		}
+	}
+	issued, err := a.issue(f, key, spec)
 	if err != nil {
 		return err
 	}
 	if f.mask && runner.OnRunner(a.Getenv) {
 		if err := runner.Mask(a.Stderr, issued.Token); err != nil {
 			return undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	if start != nil {
+		if issued.RunURL, err = start.send(ctx, issued.Token); err != nil {
+			return err
 		}
 	}
 	if err := a.results(issued.outputs(), signSummary(spec, issued)); err != nil {
@@ -130,8 +158,8 @@ func (a *app) context() (runspec.Context, error) {
 	return run, nil
 }
 
-// buildSpec returns the spec that the flags, the file and the context say.
-func (a *app) buildSpec(f *signFlags, run runspec.Context) (*runspec.Spec, error) {
+// draft returns the spec as far as the flags and the file say it.
+func (a *app) draft(f *signFlags) (*runspec.Spec, error) {
 	spec := &runspec.Spec{}
 	if f.spec != "" {
 		text, err := a.readFile("the spec", f.spec, int64(runspec.Token.MaxSize))
@@ -150,24 +178,43 @@ func (a *app) buildSpec(f *signFlags, run runspec.Context) (*runspec.Spec, error
 	if f.commands != nil {
 		spec.Commands = f.commands
 	}
-	if err := setInputs(spec, f.inputs); err != nil {
-		return nil, err
-	}
+	return spec, setInputs(spec, f.inputs)
+}
+
+// complete gives a spec what the context knows, settles who signs for whom, and
+// checks all that is about to be signed.
+func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context) error {
 	if err := spec.Fill(run, f.tokenInput); err != nil {
-		return nil, usage("--inputs sets them", "%w", err)
+		return usage("--inputs sets them", "%w", err)
 	}
 	if spec.Inputs[f.tokenInput] != "" {
-		return nil, usage("--token-input names the input that carries the token", "the input %.100q is the token's own and cannot be signed", f.tokenInput)
+		return usage("--token-input names the input that carries the token", "the input %.100q is the token's own and cannot be signed", f.tokenInput)
 	}
 	if err := spec.Validate(); err != nil {
-		return nil, usage("", "%w", err)
+		return usage("", "%w", err)
 	}
 	for _, name := range policy.DefaultRequire {
-		if !spec.Has(name) {
-			return nil, usage("give --"+name, "nothing tells the %s, and verify refuses a spec without it", name)
+		told := f.dispatch != "" && name == "sha" // by the API, later
+		if !spec.Has(name) && !told {
+			return usage("give --"+name, "nothing tells the %s, and verify refuses a spec without it", name)
 		}
 	}
-	return spec, nil
+	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
+		return usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
+	}
+	if f.issuer == "" {
+		if run.Repository == "" {
+			return usage("give --issuer, such as https://github.com/acme/orchestrator", "away from GitHub nothing tells who signs")
+		}
+		f.issuer = run.RepositoryURL(run.Repository)
+	}
+	if f.audience == "" {
+		f.audience = run.RepositoryURL(spec.Repository)
+	}
+	if !utf8.ValidString(f.issuer + f.audience) {
+		return usage("", "the issuer or the audience is not UTF-8")
+	}
+	return nil
 }
 
 // setInputs sets the inputs from a JSON object, if there is one.
@@ -195,22 +242,7 @@ func setInputs(spec *runspec.Spec, text string) error {
 }
 
 // issue signs a spec.
-func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec, run runspec.Context) (*signed, error) {
-	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
-		return nil, usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
-	}
-	if f.issuer == "" {
-		if run.Repository == "" {
-			return nil, usage("give --issuer, such as https://github.com/acme/orchestrator", "away from GitHub nothing tells who signs")
-		}
-		f.issuer = run.RepositoryURL(run.Repository)
-	}
-	if f.audience == "" {
-		f.audience = run.RepositoryURL(spec.Repository)
-	}
-	if !utf8.ValidString(f.issuer + f.audience) {
-		return nil, usage("", "the issuer or the audience is not UTF-8")
-	}
+func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec) (*signed, error) {
 	canonical, err := spec.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -229,7 +261,10 @@ func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec, run 
 	if err != nil {
 		return nil, usage("sign less: commands and inputs take the most room", "%w", err)
 	}
-	return &signed{token, canonical, runspec.Digest(canonical), claims.ID, claims.Expires.UTC().Format(time.RFC3339)}, nil
+	return &signed{
+		Token: token, Spec: canonical, SpecDigest: runspec.Digest(canonical), ID: claims.ID,
+		ExpiresAt: claims.Expires.UTC().Format(time.RFC3339),
+	}, nil
 }
 
 // signSummary returns what was signed as Markdown, without the token.
@@ -242,6 +277,9 @@ func signSummary(spec *runspec.Spec, issued *signed) string {
 	}
 	for _, command := range spec.Commands {
 		rows = append(rows, []string{"command", report.Markdown(command)})
+	}
+	if issued.RunURL != "" {
+		rows = append(rows, []string{"run", report.Markdown(issued.RunURL)})
 	}
 	rows = append(rows, []string{"expires", issued.ExpiresAt}, []string{"digest", "`" + issued.SpecDigest + "`"})
 	return "### Countersign: signed\n\n" + report.Table([]string{"field", "signed"}, rows)

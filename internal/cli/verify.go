@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,12 +33,13 @@ type verifyFlags struct {
 	dispatchers          []string
 	allowRerun           bool
 	onMissing, onInvalid string
-	pins                 pinFlags
-	json                 bool
+	ledgerFlags
+	pins pinFlags
+	json bool
 }
 
 func (a *app) verify() *cobra.Command {
-	f := &verifyFlags{check: []string{"token"}, require: slices.Clone(policy.DefaultRequire)}
+	f := newVerifyFlags()
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Check that a signed spec lets the run go on, and what the run pulls in",
@@ -49,10 +51,27 @@ every plugin and action is pinned to a commit that its repository holds. Exit co
 keys are wrong. 3: undecided.`,
 		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
   countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"
+  countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use --ledger github:acme/ledger
   countersign verify --check pins --write
   countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload`,
 		Args: noArguments,
 	}
+	addVerifyFlags(c, f)
+	c.RunE = a.run(func() error {
+		checked, err := a.check(c, f, nil)
+		if err != nil {
+			return err
+		}
+		return a.finish(checked, f.json)
+	})
+	return c
+}
+
+func newVerifyFlags() *verifyFlags {
+	return &verifyFlags{check: []string{"token"}, require: slices.Clone(policy.DefaultRequire)}
+}
+
+func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	listFlag(c, &f.check, "check", commas, "what to check: "+strings.Join(checks, ", "))
 	addTokenFlags(c, &f.tokenFlags)
 	addKeyFlags(c, &f.keyFlags, "public key")
@@ -67,52 +86,91 @@ keys are wrong. 3: undecided.`,
 	c.Flags().BoolVar(&f.allowRerun, "allow-rerun", false, "accept further attempts of a run")
 	choiceFlag(c, &f.onMissing, "on-missing", "what a missing token does", "block", "warn")
 	choiceFlag(c, &f.onInvalid, "on-invalid", "what a token that fails does", "block", "warn")
+	addLedgerFlags(c, &f.ledgerFlags)
 	addPinFlags(c, &f.pins)
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
-	c.RunE = a.run(func() error {
-		var err error
-		if a.failed, err = verifyOutputs(&report.Report{}, nil, rewritten{}); err != nil {
-			return err
-		}
-		return a.runVerify(c, f)
-	})
-	return c
 }
 
-func (a *app) runVerify(c *cobra.Command, f *verifyFlags) error {
-	token, err := a.readToken(f.tokenFlags)
-	if err != nil {
-		return err
+// A checked is what came of a check.
+type checked struct {
+	report   *report.Report
+	verified *policy.Verified // nil unless the report is OK
+	token    string           // as it was given
+	done     rewritten
+}
+
+// check does what the flags of verify ask for. Where all holds, or what does not
+// is only to be warned of, ready is called, if there is one, with what the report
+// lets be used, before a token is used up and before files are written.
+func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verified) error) (k checked, err error) {
+	if a.failed, err = verifyOutputs(checked{report: &report.Report{}}); err != nil {
+		return k, err
+	}
+	if k.token, err = a.readToken(f.tokenFlags); err != nil {
+		return k, err
 	}
 	// Nothing is printed before: whatever it is, it may be somebody's token. What
 	// is too short for one is left alone, for a mask of `true` drops outputs.
-	if len(token) >= minMask && runner.OnRunner(a.Getenv) {
-		if err := runner.Mask(a.Stderr, token); err != nil {
-			return undecided("", "the token cannot be masked: %w", err)
+	if len(k.token) >= minMask && runner.OnRunner(a.Getenv) {
+		if err := runner.Mask(a.Stderr, k.token); err != nil {
+			return k, undecided("", "the token cannot be masked: %w", err)
 		}
 	}
 	for _, check := range f.check {
 		if !slices.Contains(checks, check) {
-			return usage("there are: "+strings.Join(checks, ", "), "there is no check %.40q", check)
+			return k, usage("there are: "+strings.Join(checks, ", "), "there is no check %.40q", check)
 		}
 	}
-	var findings []report.Finding
-	var spec *runspec.Spec
+	if err := f.ledgerFlags.validate(f.check); err != nil {
+		return k, err
+	}
+	k.report = report.New(nil, nil)
 	if slices.Contains(f.check, "token") {
-		r, signed, err := a.verifyToken(c.Context(), f, token)
-		if err != nil {
-			return err
+		if k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token); err != nil || k.report.Blocks() {
+			return k, err
 		}
-		if !slices.Contains(f.check, "pins") || r.Blocks() {
-			return a.finish(r, signed, rewritten{}, f.json)
-		}
-		findings, spec = r.Findings, signed
 	}
-	return a.verifyPins(c, f, findings, spec)
+	held := k.verified
+	var pins *pinCheck
+	if slices.Contains(f.check, "pins") {
+		if pins, err = a.verifyPins(c, f, &k); err != nil {
+			return k, err
+		}
+	}
+	if !k.report.Blocks() {
+		if ready != nil {
+			if err := ready(k.verified); err != nil {
+				return k, err
+			}
+		}
+		if f.singleUse && held != nil {
+			if err := a.spend(c.Context(), f, held, &k); err != nil || k.report.Blocks() {
+				return k, err
+			}
+		}
+	}
+	if pins != nil {
+		k.done, err = pins.apply(c.Context(), k.report)
+	}
+	return k, err
 }
 
-// verifyToken checks the token. The spec is nil unless the report is OK.
-func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*report.Report, *runspec.Spec, error) {
+// add adds findings to the report.
+func (k *checked) add(findings []report.Finding) {
+	var spec json.Marshaler
+	if k.verified != nil {
+		spec = k.verified.Spec
+	}
+	pins := k.report.Pins
+	k.report = report.New(slices.Concat(k.report.Findings, findings), spec)
+	k.report.Pins = pins
+	if !k.report.OK {
+		k.verified = nil
+	}
+}
+
+// verifyToken checks the token. What it verified is nil unless the report is OK.
+func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*report.Report, *policy.Verified, error) {
 	missing := strings.TrimSpace(token) == ""
 	p, err := f.policy()
 	if err != nil {
@@ -134,16 +192,19 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*r
 	if err != nil {
 		return nil, nil, err
 	}
-	r, spec := policy.Verify(token, keys, run, p, a.Now())
-	return r, spec, nil
+	r, verified := policy.Verify(token, keys, run, p, a.Now())
+	return r, verified, nil
 }
 
 // policy returns what the flags ask for.
 func (f *verifyFlags) policy() (policy.Policy, error) {
 	p := policy.Policy{
-		Issuer: f.issuer, Audience: f.audience, TokenInput: f.tokenInput,
+		Audience: f.audience, TokenInput: f.tokenInput,
 		AllowUnsignedInputs: f.allowUnsignedInputs, Dispatchers: f.dispatchers, AllowRerun: f.allowRerun,
 		WarnMissing: f.onMissing == "warn", WarnInvalid: f.onInvalid == "warn",
+	}
+	if f.issuer != "" {
+		p.Issuers = []string{f.issuer}
 	}
 	for _, s := range f.require {
 		name, err := policy.FieldName(s)
@@ -159,42 +220,56 @@ func (f *verifyFlags) policy() (policy.Policy, error) {
 	return p, nil
 }
 
-// finish shows a report and decides the exit code. The spec is nil unless the
-// report is OK.
-func (a *app) finish(r *report.Report, spec *runspec.Spec, done rewritten, asJSON bool) error {
-	outputs, err := verifyOutputs(r, spec, done)
+// finish shows a report and decides the exit code.
+func (a *app) finish(k checked, asJSON bool) error {
+	outputs, err := verifyOutputs(k)
 	if err != nil {
 		return err
 	}
-	if err := r.Text(a.Stderr); err != nil {
-		return undecided("", "standard error cannot be written: %w", err)
+	if err := a.show(k.report); err != nil {
+		return err
 	}
-	if runner.OnRunner(a.Getenv) {
-		if err := runner.Annotate(a.Stderr, r.Findings); err != nil {
-			return undecided("", "standard error cannot be written: %w", err)
-		}
-	}
-	if err := a.results(outputs, r.Summary()); err != nil {
+	if err := a.results(outputs, k.report.Summary()); err != nil {
 		return err
 	}
 	if asJSON {
-		if err := a.answer(r); err != nil {
+		if err := a.answer(k.report); err != nil {
 			return err
 		}
 	}
-	if r.Blocks() {
-		return errRefused
+	return verdict(k.report)
+}
+
+// show writes a report for people, and as annotations.
+func (a *app) show(r *report.Report) error {
+	err := r.Text(a.Stderr)
+	if err == nil && runner.OnRunner(a.Getenv) {
+		err = runner.Annotate(a.Stderr, r.Findings)
+	}
+	if err != nil {
+		return undecided("", "standard error cannot be written: %w", err)
 	}
 	return nil
 }
 
-// verifyOutputs returns the outputs of a report. They are always all written, so
+// verdict returns the error that a report ends with.
+func verdict(r *report.Report) error {
+	switch {
+	case !r.Blocks():
+		return nil
+	case r.Failure == report.LedgerUnavailable:
+		return errUndecided
+	}
+	return errRefused
+}
+
+// verifyOutputs returns the outputs of a check. They are always all written, so
 // that none is left from before.
-func verifyOutputs(r *report.Report, spec *runspec.Spec, done rewritten) ([]runner.Output, error) {
+func verifyOutputs(k checked) ([]runner.Output, error) {
+	spec := &runspec.Spec{}
 	var canonical, commands []byte
-	if spec == nil {
-		spec = &runspec.Spec{}
-	} else {
+	if k.verified != nil {
+		spec = k.verified.Spec
 		var err error
 		if canonical, err = spec.MarshalJSON(); err != nil {
 			return nil, err
@@ -204,15 +279,15 @@ func verifyOutputs(r *report.Report, spec *runspec.Spec, done rewritten) ([]runn
 		}
 	}
 	return []runner.Output{
-		{Name: "verified", Value: strconv.FormatBool(r.OK)},
-		{Name: "failure", Value: r.Failure},
+		{Name: "verified", Value: strconv.FormatBool(k.report.OK)},
+		{Name: "failure", Value: k.report.Failure},
 		{Name: "spec", Value: string(canonical)},
 		{Name: "repository", Value: spec.Repository},
 		{Name: "actor", Value: spec.Actor},
 		{Name: "ref", Value: spec.Ref},
 		{Name: "sha", Value: spec.SHA},
 		{Name: "commands", Value: strings.TrimSpace(string(commands))},
-		{Name: "pins-changed", Value: strconv.FormatBool(done.files > 0)},
-		{Name: "pull-request-url", Value: done.pullRequest},
+		{Name: "pins-changed", Value: strconv.FormatBool(k.done.files > 0)},
+		{Name: "pull-request-url", Value: k.done.pullRequest},
 	}, nil
 }

@@ -1,0 +1,331 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/config"
+	"github.com/countersign-ci/countersign/internal/github"
+	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/ledger"
+	"github.com/countersign-ci/countersign/internal/policy"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
+	"github.com/countersign-ci/countersign/internal/worker"
+)
+
+// flushTime is for a runner to send on what the hook has written, before its
+// worker is ended.
+const flushTime = 2 * time.Second
+
+// guard runs hook. Whatever a job has set, only the facts about the job are read
+// from the environment, and the libraries find nothing there. A hook that fails
+// ends the runner's worker, whatever the failure is, for the runner would go on to
+// steps with `if: always()` (actions/runner#2811).
+func (a *app) guard(args []string) (code int) {
+	a.Getenv = only(a.Getenv, jobVariables)
+	a.Environ = nil
+	a.Clearenv()
+	a.guarded, a.endsRunner = true, true
+	defer func() {
+		if cause := recover(); cause != nil {
+			code = a.end(&exitError{exitRefused, fmt.Errorf("this is a fault of countersign: %.300v", cause), "report it; the job is refused"})
+		}
+		if code == exitUsage {
+			code = exitRefused // for the job
+		}
+		if code != exitOK && a.endsRunner {
+			a.endRunner()
+		}
+	}()
+	return a.end(a.execute(args))
+}
+
+// only returns the function that finds the named variables alone.
+func only(getenv runner.Getenv, names []string) runner.Getenv {
+	return func(name string) string {
+		if !slices.Contains(names, name) {
+			return ""
+		}
+		return getenv(name)
+	}
+}
+
+func (a *app) endRunner() {
+	a.Sleep(flushTime)
+	switch pid, err := a.EndRunner("countersign refused the job: " + report.Printable(a.reason)); {
+	case errors.Is(err, worker.ErrNoRunner):
+	case err != nil:
+		a.say("error", "the runner's worker cannot be ended: "+err.Error())
+	default:
+		a.say("ended", fmt.Sprintf("the runner's worker, process %d, so that no step of the job runs", pid))
+	}
+}
+
+func (a *app) hook() *cobra.Command {
+	path := ""
+	c := &cobra.Command{
+		Use:   "hook --config FILE",
+		Short: "Verify the job that a self-hosted runner or a Buildkite agent is about to start",
+		Long: `Verify the job that a self-hosted runner or a Buildkite agent is about to start.
+
+It is for a runner's ACTIONS_RUNNER_HOOK_JOB_STARTED and for an agent's pre-bootstrap
+hook. Trust comes from FILE and from nothing that a job can set. A job that is refused
+ends with 1 or 3, and the worker process of the runner is ended.`,
+		Example: `  countersign hook --config /etc/countersign/hook.yml`,
+		Args:    noArguments,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if !a.guarded {
+				return usage("countersign hook --config FILE", "a flag before the command, which is to come first")
+			}
+			if path == "" {
+				return usage("give --config FILE", "there is no config that says whom to trust")
+			}
+			return a.runHook(c.Context(), path)
+		},
+	}
+	// No variable gives it: the flag is read here, and not by a.run.
+	c.Flags().StringVar(&path, "config", "", "the worker's own config")
+	return c
+}
+
+// A gate is one decision about a job.
+type gate struct {
+	*app
+	config *config.Hook
+	folder string // of the config
+	client *http.Client
+	job    job
+	record record
+}
+
+func (a *app) runHook(ctx context.Context, path string) error {
+	g := &gate{app: a}
+	if err := g.configure(path); err != nil {
+		return err
+	}
+	var k checked
+	err := g.readJob()
+	g.record = newRecord(g.job.run, a.Now())
+	if err == nil {
+		err = g.connect()
+	}
+	if err == nil {
+		k, err = g.decide(ctx)
+	}
+	g.record.of(k, err)
+	if logged := g.audit(); logged != nil {
+		return errors.Join(err, logged)
+	}
+	switch {
+	case err != nil:
+		return err
+	case k.report != nil:
+		if err := a.show(k.report); err != nil {
+			return err
+		}
+		if err := verdict(k.report); err != nil {
+			g.reason = reasonOf(k.report)
+			a.say("refused", "this worker's owner lets no such job start; "+g.describe())
+			return err
+		}
+	}
+	a.say(g.record.Decision, g.describe())
+	return nil
+}
+
+// reasonOf says in one line why a report refuses.
+func reasonOf(r *report.Report) string {
+	for _, f := range r.Findings {
+		if f.Rule == r.Failure {
+			return f.Rule + ": " + f.Message
+		}
+	}
+	return r.Failure
+}
+
+// configure reads the config. What is relative would be a file of the job.
+func (g *gate) configure(path string) error {
+	text, err := g.read("the config", path, config.MaxSize)
+	if err != nil {
+		return err
+	}
+	if g.config, err = config.ParseHook(path, text); err != nil {
+		return usage("", "%w", err)
+	}
+	g.endsRunner, g.folder = g.config.EndWorker, filepath.Dir(path)
+	return nil
+}
+
+// connect makes the client. It has no proxy, and speaks HTTP/1.1: before anything
+// can be cleared GODEBUG=http2debug makes HTTP/2 write headers to standard error,
+// and with them the ledger's token.
+func (g *gate) connect() error {
+	trust := &tls.Config{}
+	if g.config.CAFile != "" {
+		text, err := g.read("the ca-file", g.config.CAFile, maxKeySize)
+		if err != nil {
+			return err
+		}
+		trust.RootCAs = x509.NewCertPool()
+		if !trust.RootCAs.AppendCertsFromPEM(text) {
+			return usage("it holds certificates as PEM", "the ca-file has no certificate")
+		}
+	}
+	g.client = &http.Client{Transport: &http.Transport{TLSClientConfig: trust, TLSHandshakeTimeout: 10 * time.Second}}
+	return nil
+}
+
+// path returns where a file is that the config names: from its own folder. The
+// config itself has none.
+func (g *gate) path(name string) string {
+	if filepath.IsAbs(name) || g.folder == "" {
+		return name
+	}
+	return filepath.Join(g.folder, name)
+}
+
+// read reads a file that nobody but the worker's owner can have written.
+func (g *gate) read(what, name string, max int64) ([]byte, error) {
+	text, err := worker.ReadTrusted(g.path(name), max)
+	if err != nil {
+		return nil, usage("", "%s: %w", what, err)
+	}
+	return text, nil
+}
+
+// decide decides about the job. There is no report where nothing was checked.
+func (g *gate) decide(ctx context.Context) (k checked, err error) {
+	run := g.job.run
+	rule, n, err := g.config.Rule(run.Repository, run.Workflow(), !g.job.buildkite)
+	if err != nil {
+		return k, usage("", "%w", err)
+	}
+	g.record.rule = n
+	k.token = g.job.token(g.config.TokenInput)
+	missing := strings.TrimSpace(k.token) == ""
+	switch {
+	case rule.Token == config.TokenNone, rule.Token == config.TokenOptional && missing:
+		return k, nil
+	case rule.Token == config.TokenRefuse:
+		k.report = report.New([]report.Finding{{
+			Rule: report.NotAllowed, Status: report.Fail, Message: "the worker's config refuses such jobs",
+		}}, nil)
+		return k, nil
+	}
+	if len(k.token) >= minMask && runner.OnRunner(g.Getenv) {
+		if err := runner.Mask(g.Stderr, k.token); err != nil {
+			return k, undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	p, err := g.policy(rule)
+	if err != nil {
+		return k, err
+	}
+	var keys *jose.VerifyingKeys
+	if !missing {
+		if keys, err = g.keys(ctx); err != nil {
+			return k, err
+		}
+	}
+	k.report, k.verified = policy.Verify(k.token, keys, run, p, g.Now())
+	if rule.SingleUse && k.verified != nil {
+		err = g.spend(ctx, &k, p)
+	}
+	return k, err
+}
+
+// policy returns what a rule asks of a token.
+func (g *gate) policy(rule config.Rule) (policy.Policy, error) {
+	p := policy.Policy{
+		Issuers: g.config.Issuers, Require: g.job.require(), TokenInput: g.config.TokenInput,
+		AllowUnsignedInputs: rule.AllowUnsignedInputs, Dispatchers: rule.Dispatchers, AllowRerun: rule.AllowRerun,
+		WarnMissing: rule.OnMissing == "warn", WarnInvalid: rule.OnInvalid == "warn",
+	}
+	var err error
+	if p.Expect, err = policy.ParseExpect(rule.Expect); err == nil {
+		err = p.Check(g.job.run)
+	}
+	if err != nil {
+		return p, usage("correct `expect` in the worker's config", "the config's expect: %w", err)
+	}
+	return p, nil
+}
+
+// keys returns the keys that the config trusts.
+func (g *gate) keys(ctx context.Context) (*jose.VerifyingKeys, error) {
+	if g.config.SecretFile != "" {
+		text, err := g.read("the secret file", g.config.SecretFile, maxKeySize)
+		if err != nil {
+			return nil, err
+		}
+		return jose.SecretVerifyingKey(dropLineEnd(text), "")
+	}
+	var all *jose.VerifyingKeys
+	for _, name := range g.config.Keys {
+		text, err := g.keyText(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		keys, err := jose.ParseVerifyingKeys(text, "")
+		if err == nil && all != nil {
+			err = all.Add(keys)
+		}
+		if err != nil {
+			return nil, usage("", "the key %.200q: %w", name, err)
+		}
+		if all == nil {
+			all = keys
+		}
+	}
+	return all, nil
+}
+
+func (g *gate) keyText(ctx context.Context, name string) ([]byte, error) {
+	if strings.HasPrefix(name, "https://") {
+		return fetchKeys(ctx, g.client, name)
+	}
+	return g.read("the key", name, maxKeySize)
+}
+
+// spend uses up in the config's ledger what was verified.
+func (g *gate) spend(ctx context.Context, k *checked, p policy.Policy) error {
+	l, err := g.openLedger()
+	if err == nil {
+		err = l.Use(ctx, useOf(k.verified, g.job.run, p.AllowRerun))
+	}
+	return k.used(err, p.WarnInvalid)
+}
+
+func (g *gate) openLedger() (*ledger.Ledger, error) {
+	if at := g.config.Ledger; at.Dir == "" {
+		token, err := g.read("the ledger's token-file", at.TokenFile, maxKeySize)
+		if err != nil {
+			return nil, err
+		}
+		client, err := github.New(github.Config{APIURL: at.APIURL, Token: strings.TrimSpace(string(token)), HTTP: g.client, Now: g.Now})
+		if err != nil {
+			return nil, err
+		}
+		return gitLedger(client, at.Repository)
+	}
+	folder := g.path(g.config.Ledger.Dir)
+	if err := worker.CheckTrustedDir(folder); err != nil {
+		return nil, usage("", "the ledger: %w", err)
+	}
+	store, err := ledger.OpenDir(folder)
+	if err != nil {
+		return nil, err
+	}
+	return ledger.New(store), nil
+}
