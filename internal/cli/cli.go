@@ -69,6 +69,8 @@ type app struct {
 	Getenv runner.Getenv
 	// failed are the outputs of a run that ends with an error.
 	failed []runner.Output
+	// secrets are the token and the keys that were read.
+	secrets []string
 	// guarded: guard runs hook. endsRunner: a refusal ends the runner's worker,
 	// for this reason.
 	guarded, endsRunner bool

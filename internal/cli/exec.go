@@ -1,11 +1,13 @@
 package cli
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"io/fs"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,7 +62,7 @@ func (a *app) runExec(c *cobra.Command, f *verifyFlags, args []string, number in
 	case f.pins.lower != "" || f.pins.dryRun:
 		return usage(hint, "--lower and --dry-run print on standard output, which is the command's")
 	}
-	// All that can be wrong with the command shows before a token is used up.
+	// What can be known of the command shows before a token is used up.
 	var p prepared
 	k, err := a.check(c, f, func(verified *policy.Verified) (err error) {
 		if chosen {
@@ -85,7 +87,7 @@ func (a *app) runExec(c *cobra.Command, f *verifyFlags, args []string, number in
 	if done := a.finish(k, f.json && (k.report.Blocks() || err != nil)); done != nil || err != nil {
 		return cmp.Or(done, err)
 	}
-	code, err := replace(p.path, p.args, a.childEnviron(p.variables, a.secrets(k.token, f.keyFlags)))
+	code, err := replace(p.path, p.args, a.childEnviron(p.variables))
 	if err != nil {
 		return undecided("the token may be used up; ask for a new run", "the command cannot be started: %w", err)
 	}
@@ -172,25 +174,21 @@ func verifiedVariables(spec *runspec.Spec) ([]string, error) {
 // own are the variables that are for this program alone.
 var own = []string{"TOKEN", "TOKEN_FILE", "KEY", "SECRET", "SECRET_FILE", "GITHUB_TOKEN"}
 
-// secrets returns the token and the keys that are not in files. What is too short
-// for one is none.
-func (a *app) secrets(token string, k keyFlags) (secrets []string) {
-	given := []string{token, a.Getenv(a.variable("secret"))}
-	if isContent(k.key) {
-		given = append(given, k.key)
+// tokenForm is what a token consists of. What has another form is no token, and what
+// a variable that contains it holds is none either.
+var tokenForm = regexp.MustCompile(`^[A-Za-z0-9_.~-]{20,}$`)
+
+// keep remembers a token or a key that was read, for no command is to get it.
+func (a *app) keep(secret []byte) {
+	if secret = bytes.TrimSpace(secret); len(secret) >= minMask {
+		a.secrets = append(a.secrets, string(secret))
 	}
-	for _, text := range given {
-		if text = strings.TrimSpace(text); len(text) >= minMask {
-			secrets = append(secrets, text)
-		}
-	}
-	return secrets
 }
 
 // childEnviron returns the environment of the command: that of this process
 // without the token and the key, under whatever name, and with what was verified
 // alone under the names that say so.
-func (a *app) childEnviron(verified, secrets []string) []string {
+func (a *app) childEnviron(verified []string) []string {
 	environ := slices.DeleteFunc(append([]string{}, a.Environ...), func(variable string) bool {
 		name, _, _ := strings.Cut(variable, "=")
 		name = variableName(name)
@@ -200,7 +198,7 @@ func (a *app) childEnviron(verified, secrets []string) []string {
 			}
 		}
 		return strings.HasPrefix(name, verifiedPrefix) ||
-			slices.ContainsFunc(secrets, func(secret string) bool { return strings.Contains(variable, secret) })
+			slices.ContainsFunc(a.secrets, func(secret string) bool { return strings.Contains(variable, secret) })
 	})
 	return append(environ, verified...)
 }

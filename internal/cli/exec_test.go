@@ -2,7 +2,7 @@ package cli
 
 import (
 	"maps"
-	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -113,6 +113,10 @@ func TestExecMasks(t *testing.T) {
 
 func TestChildEnviron(t *testing.T) {
 	const key = "-----BEGIN PUBLIC KEY-----\nMCow\n-----END PUBLIC KEY-----"
+	file := filepath.Join(t.TempDir(), "key")
+	if err := os.WriteFile(file, []byte(key+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name          string
 		token         string
@@ -152,9 +156,21 @@ func TestChildEnviron(t *testing.T) {
 		},
 		{
 			name:    "the path of a key",
-			key:     keyFlags{key: "/etc/countersign/orchestrator.jwk"},
-			environ: []string{"COUNTERSIGN_KEY=/etc/countersign/orchestrator.jwk", "A=/etc/countersign/orchestrator.jwk"},
-			want:    []string{"A=/etc/countersign/orchestrator.jwk"},
+			key:     keyFlags{key: file},
+			environ: []string{"COUNTERSIGN_KEY=" + file, "A=" + file, "B=" + key},
+			want:    []string{"A=" + file},
+		},
+		{
+			name:    "the path of a secret",
+			key:     keyFlags{secretFile: file},
+			environ: []string{"COUNTERSIGN_SECRET_FILE=" + file, "A=" + file, "B=" + key},
+			want:    []string{"A=" + file},
+		},
+		{
+			name:    "what is no token and stands in a path",
+			token:   "/usr/local/sbin:/usr/local/bin",
+			environ: []string{"PATH=/usr/local/sbin:/usr/local/bin:/bin"},
+			want:    []string{"PATH=/usr/local/sbin:/usr/local/bin:/bin"},
 		},
 		{
 			name:    "a secret",
@@ -176,7 +192,11 @@ func TestChildEnviron(t *testing.T) {
 			before := slices.Clone(test.environ)
 			a := &app{Env: Env{Environ: test.environ}, Getenv: lookup(test.environ)}
 			verified := []string{"COUNTERSIGN_VERIFIED_ACTOR=octocat"}
-			got := a.childEnviron(verified, a.secrets(test.token, test.key))
+			if _, err := a.readToken(tokenFlags{token: test.token}); err != nil {
+				t.Fatal(err)
+			}
+			_, _ = a.keySource(test.key) // there may be none
+			got := a.childEnviron(verified)
 			if diff := cmp.Diff(append(slices.Clone(test.want), verified...), got); diff != "" {
 				t.Errorf("environment (-want +got):\n%s", diff)
 			}

@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +38,11 @@ const flushTime = 2 * time.Second
 func (a *app) guard(args []string) (code int) {
 	a.Getenv = only(a.Getenv, jobVariables)
 	a.Environ = nil
+	root := os.Getenv("SystemRoot")
 	a.Clearenv()
+	if runtime.GOOS == "windows" {
+		_ = os.Setenv("SystemRoot", root) // by which it finds its sockets
+	}
 	a.guarded, a.endsRunner = true, true
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -125,23 +132,20 @@ func (a *app) runHook(ctx context.Context, path string) error {
 	}
 	g.record.of(k, err)
 	if logged := g.audit(); logged != nil {
-		return errors.Join(err, logged)
+		a.say("error", logged.Error())
+		err = cmp.Or(err, logged)
 	}
-	switch {
-	case err != nil:
-		return err
-	case k.report != nil:
-		if err := a.show(k.report); err != nil {
-			return err
-		}
-		if err := verdict(k.report); err != nil {
+	if k.report != nil {
+		err = cmp.Or(a.show(k.report), verdict(k.report), err)
+		if k.report.Blocks() {
 			g.reason = reasonOf(k.report)
 			a.say("refused", "this worker's owner lets no such job start; "+g.describe())
-			return err
 		}
 	}
-	a.say(g.record.Decision, g.describe())
-	return nil
+	if err == nil {
+		a.say(g.record.Decision, g.describe())
+	}
+	return err
 }
 
 // reasonOf says in one line why a report refuses.
@@ -239,13 +243,18 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 		}
 	}
 	k.report, k.verified = policy.Verify(k.token, keys, run, p, g.Now())
-	if rule.SingleUse && k.verified != nil {
+	if k.verified == nil {
+		return k, nil
+	}
+	g.record.JTI = k.verified.Token.ID
+	if rule.SingleUse {
 		err = g.spend(ctx, &k, p)
 	}
 	return k, err
 }
 
-// policy returns what a rule asks of a token.
+// policy returns what a rule asks of a token. What the worker's owner expects, a
+// token has to say.
 func (g *gate) policy(rule config.Rule) (policy.Policy, error) {
 	p := policy.Policy{
 		Issuers: g.config.Issuers, Require: g.job.require(), TokenInput: g.config.TokenInput,
@@ -258,6 +267,12 @@ func (g *gate) policy(rule config.Rule) (policy.Policy, error) {
 	}
 	if err != nil {
 		return p, usage("correct `expect` in the worker's config", "the config's expect: %w", err)
+	}
+	for _, name := range policy.FieldNames() {
+		// No inputs are the same as an empty set of them.
+		if p.Expect.Names(name) && name != "inputs" && !slices.Contains(p.Require, name) {
+			p.Require = append(p.Require, name)
+		}
 	}
 	return p, nil
 }

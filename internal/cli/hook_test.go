@@ -98,7 +98,7 @@ func TestHookDecides(t *testing.T) {
 		{"a second attempt that may be", rule + "allow-rerun: true\n", with(signed, set("GITHUB_RUN_ATTEMPT", "2")), allow},
 		{"nothing tells the environment", "", with(func(h *hookTest) { h.spec.Environment = "production" }, signed), refuse("wrong-environment")},
 		{"the config tells the environment", rule + "expect: [environment=production]\n", with(func(h *hookTest) { h.spec.Environment = "production" }, signed), allow},
-		{"the config tells what no token says", rule + "expect: [environment=production]\n", signed, allow},
+		{"the config expects what no token says", rule + "expect: [environment=production]\n", signed, refuse("unbound")},
 		{"the config tells otherwise", rule + "expect: [environment=staging]\n", with(func(h *hookTest) { h.spec.Environment = "production" }, signed), refuse("wrong-environment")},
 		{"a fact that the job contradicts", rule + "expect: [actor=hubot]\n", signed,
 			func(h *hookTest) { h.refused("", "the config's expect") }},

@@ -50,7 +50,7 @@ func (j *job) require() []string {
 	if j.buildkite {
 		return slices.DeleteFunc(slices.Clone(policy.DefaultRequire), func(name string) bool { return name == "actor" })
 	}
-	return policy.DefaultRequire
+	return slices.Clone(policy.DefaultRequire)
 }
 
 // readJob reads the facts about the job.
@@ -64,7 +64,8 @@ func (g *gate) readJob() (err error) {
 	case onRunner:
 		g.job.run, err = g.context()
 	case onAgent:
-		g.job.buildkite = true
+		// The agent itself refuses what its hook does, and has no worker above.
+		g.job.buildkite, g.endsRunner = true, false
 		err = g.readEnvironment(plain, asJSON)
 	default:
 		return usage("it is for a runner's ACTIONS_RUNNER_HOOK_JOB_STARTED and an agent's pre-bootstrap hook", "there is no job: neither GITHUB_REPOSITORY nor BUILDKITE_ENV_JSON_FILE is set")
@@ -97,7 +98,7 @@ type record struct {
 	Workflow   string `json:"workflow"`
 	RunID      string `json:"run_id"`
 	SHA        string `json:"sha"`
-	JTI        string `json:"jti"`      // of a token that was verified
+	JTI        string `json:"jti"`      // of a token that held, used before or not
 	Decision   string `json:"decision"` // allowed, warned or refused
 	Failure    string `json:"failure"`  // the first rule that failed
 
@@ -122,9 +123,6 @@ func newRecord(run runspec.Context, now time.Time) record {
 // of records the decision.
 func (r *record) of(k checked, err error) {
 	r.Decision = "allowed"
-	if k.verified != nil {
-		r.JTI = k.verified.Token.ID
-	}
 	switch {
 	case err != nil || k.report != nil && k.report.Blocks():
 		r.Decision = "refused"

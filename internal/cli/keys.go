@@ -41,6 +41,10 @@ func isContent(s string) bool {
 }
 
 func (a *app) keySource(k keyFlags) (s keySource, err error) {
+	defer func() {
+		a.keep(s.text)
+		a.keep(s.secret)
+	}()
 	secret := a.Getenv(a.variable("secret"))
 	given := 0
 	for _, value := range []string{k.key, k.secretFile, secret} {

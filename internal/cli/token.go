@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 
 	"github.com/spf13/cobra"
@@ -35,5 +36,9 @@ func (a *app) readToken(t tokenFlags) (string, error) {
 			return "", err
 		}
 	}
-	return string(dropLineEnd(text)), nil
+	token := dropLineEnd(text)
+	if tokenForm.Match(bytes.TrimSpace(token)) {
+		a.keep(token)
+	}
+	return string(token), nil
 }
