@@ -2,6 +2,7 @@ package cli
 
 import (
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
