@@ -99,6 +99,11 @@ func TestHookSingleUse(t *testing.T) {
 	h.write("hook.yml", "version: 1\nkeys: [owner.jwk]\naudit-log: none/audit.jsonl\n")
 	h.signed()
 	h.want(exitUndecided, "", "", "the audit log: ")
+	// A refusal says why all the same.
+	h.inputs(nil)
+	if log := h.want(exitRefused, "", "", "error: missing-token"); !strings.Contains(log, "the audit log: ") {
+		t.Errorf("the log says nothing of the audit log: %s", log)
+	}
 }
 
 // TestHookRerunOfUsed lets a later attempt of the same run use its token again.
