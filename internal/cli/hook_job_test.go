@@ -101,7 +101,7 @@ func TestHookSingleUse(t *testing.T) {
 	h.want(exitUndecided, "", "", "the audit log: ")
 	// A refusal says why all the same.
 	h.inputs(nil)
-	if log := h.want(exitRefused, "", "", "error: missing-token"); !strings.Contains(log, "the audit log: ") {
+	if log := h.want(exitRefused, "", "", "missing-token"); !strings.Contains(log, "the audit log: ") {
 		t.Errorf("the log says nothing of the audit log: %s", log)
 	}
 }
