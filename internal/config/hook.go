@@ -217,17 +217,19 @@ func (v value) ledger() (l Ledger, err error) {
 }
 
 // repositoryForm is that of owner/name where no glob is meant.
-var repositoryForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,99}/[A-Za-z0-9._-]{1,100}$`)
+var repositoryForm = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
 
 func (v value) repositoryName() (string, error) {
 	s, err := v.text()
-	if err == nil && (!repositoryForm.MatchString(s) || strings.HasSuffix(s, "/.") || strings.HasSuffix(s, "/..")) {
+	owner, name, _ := strings.Cut(s, "/")
+	if err == nil && (!repositoryForm.MatchString(s) || name == "." || name == ".." || max(len(owner), len(name)) > maxName) {
 		err = v.errorf("write owner and name such as acme/ledger", "%q has what is no name of a repository", v.key)
 	}
 	return s, err
 }
 
 const (
+	maxName  = 100  // bytes of an account's or a repository's name
 	maxItems = 1000 // of a list
 	maxLine  = 4096 // bytes of a text
 )
