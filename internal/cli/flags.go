@@ -105,10 +105,11 @@ func (a *app) run(f func() error) func(*cobra.Command, []string) error {
 }
 
 // notInputs are the flags that are no inputs of the Action: it takes a secret
-// from an input, has outputs in place of JSON, and no standard output. Their
+// from an input and an identity from the runner, has outputs in place of JSON, and
+// no standard output. Their
 // variables do not count there, for nothing but an earlier step could have set
 // them.
-var notInputs = []string{"json", "lower", "secret-file"}
+var notInputs = []string{"identity-command", "json", "lower", "secret-file"}
 
 func (a *app) hasVariable(flag *pflag.Flag) bool {
 	if flag.Name == "help" {

@@ -20,6 +20,8 @@ import (
 	"github.com/countersign-ci/countersign/internal/config"
 	"github.com/countersign-ci/countersign/internal/github"
 	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/jwks"
+	"github.com/countersign-ci/countersign/internal/keyless"
 	"github.com/countersign-ci/countersign/internal/ledger"
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
@@ -109,11 +111,12 @@ ends with 1 or 3, and the worker process of the runner is ended.`,
 // A gate is one decision about a job.
 type gate struct {
 	*app
-	config *config.Hook
-	folder string // of the config
-	client *http.Client
-	job    job
-	record record
+	config  *config.Hook
+	folder  string          // of the config
+	issuers keyless.Issuers // of the config, without their keys
+	client  *http.Client
+	job     job
+	record  record
 }
 
 func (a *app) runHook(ctx context.Context, path string) error {
@@ -168,6 +171,20 @@ func (g *gate) configure(path string) error {
 		return usage("", "%w", err)
 	}
 	g.endsRunner, g.folder = g.config.EndWorker, filepath.Dir(path)
+	for _, k := range g.config.Keyless {
+		issuer := keyless.Issuer{URL: k.Issuer}
+		for _, claims := range k.Identities {
+			identity := keyless.Identity{}
+			for claim, glob := range claims {
+				identity[claim] = []string{glob}
+			}
+			if err := identity.Check(); err != nil {
+				return usage("", "%s: an identity of %s: %w", path, k.Issuer, err)
+			}
+			issuer.Identities = append(issuer.Identities, identity)
+		}
+		g.issuers = append(g.issuers, issuer)
+	}
 	return nil
 }
 
@@ -227,22 +244,23 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 		}}, nil)
 		return k, nil
 	}
-	if len(k.token) >= minMask && runner.OnRunner(g.Getenv) {
-		if err := runner.Mask(g.Stderr, k.token); err != nil {
-			return k, undecided("", "the token cannot be masked: %w", err)
-		}
+	if err := g.mask(k.token); err != nil {
+		return k, err
 	}
 	p, err := g.policy(rule)
 	if err != nil {
 		return k, err
 	}
-	var keys *jose.VerifyingKeys
+	var trust policy.Trust
 	if !missing {
-		if keys, err = g.keys(ctx); err != nil {
+		if trust, err = g.trust(ctx, k.token); err != nil {
 			return k, err
 		}
 	}
-	k.report, k.verified = policy.Verify(k.token, keys, run, p, g.Now())
+	if _, ok := trust.(*jose.VerifyingKeys); ok {
+		p.Issuers = g.config.Issuers // an identity says itself which repository it is of
+	}
+	k.report, k.verified = policy.Verify(k.token, trust, run, p, g.Now())
 	if k.verified == nil {
 		return k, nil
 	}
@@ -257,7 +275,7 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 // token has to say.
 func (g *gate) policy(rule config.Rule) (policy.Policy, error) {
 	p := policy.Policy{
-		Issuers: g.config.Issuers, Require: g.job.require(), TokenInput: g.config.TokenInput,
+		Require: g.job.require(), TokenInput: g.config.TokenInput,
 		AllowUnsignedInputs: rule.AllowUnsignedInputs, Dispatchers: rule.Dispatchers, AllowRerun: rule.AllowRerun,
 		WarnMissing: rule.OnMissing == "warn", WarnInvalid: rule.OnInvalid == "warn",
 	}
@@ -275,6 +293,33 @@ func (g *gate) policy(rule config.Rule) (policy.Policy, error) {
 		}
 	}
 	return p, nil
+}
+
+// trust returns who the config lets sign a token: identities where one signed it,
+// and keys.
+func (g *gate) trust(ctx context.Context, token string) (policy.Trust, error) {
+	hasKeys := len(g.config.Keys) > 0 || g.config.SecretFile != ""
+	if hasKeys && (len(g.config.Keyless) == 0 || !strings.Contains(token, "~")) {
+		return g.keys(ctx)
+	}
+	issuers := slices.Clone(g.issuers)
+	for i, k := range g.config.Keyless {
+		if k.JWKS == "" {
+			continue
+		}
+		text, err := g.read("the jwks", k.JWKS, maxKeySize)
+		if err == nil {
+			issuers[i].Keys, err = jose.ParseIssuerKeys(text)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	source := jwks.Source{Client: g.client, Note: func(err error) { g.say("note", err.Error()) }}
+	if g.config.JWKSCache != "" {
+		source.Cache = &jwks.Cache{Dir: g.path(g.config.JWKSCache), Now: g.Now}
+	}
+	return identityTrust(ctx, source, issuers, token)
 }
 
 // keys returns the keys that the config trusts.

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/keyless"
 	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
@@ -28,15 +29,41 @@ func (a *app) inspect() *cobra.Command {
 		if strings.TrimSpace(token) == "" {
 			return usage("give --token or --token-file", "there is no token")
 		}
-		parts, err := jose.Unverified(runspec.Token.MaxSize, token)
+		if strings.Contains(token, "~") {
+			return a.inspectKeyless(token)
+		}
+		parts, err := jose.Unverified(runspec.Token, token)
 		if err != nil {
 			return &exitError{exitRefused, err, "a token is three parts of base64url joined by points"}
 		}
-		return a.answer(struct {
-			Verified bool            `json:"verified"` // always false
-			Header   json.RawMessage `json:"header"`
-			Claims   json.RawMessage `json:"claims"`
-		}{false, json.RawMessage(parts.Header.Text), json.RawMessage(parts.Claims.Text)})
+		return a.answer(shownParts{Header: raw(parts.Header), Claims: raw(parts.Claims)})
 	})
 	return c
+}
+
+// A shownParts is what inspect prints.
+type shownParts struct {
+	Verified bool            `json:"verified"` // always false
+	Header   json.RawMessage `json:"header,omitempty"`
+	Claims   json.RawMessage `json:"claims"`
+	// Identity is what the identity token says, where one signed.
+	Identity *shownIdentity `json:"identity,omitempty"`
+}
+
+type shownIdentity struct {
+	Header json.RawMessage `json:"header"`
+	Claims json.RawMessage `json:"claims"`
+}
+
+func raw(v jose.Value) json.RawMessage { return json.RawMessage(v.Text) }
+
+func (a *app) inspectKeyless(token string) error {
+	u, err := keyless.Parse(runspec.Token, token)
+	if err == nil {
+		var claims jose.Value
+		if claims, err = jose.ParseJSON(u.Claims); err == nil {
+			return a.answer(shownParts{Claims: raw(claims), Identity: &shownIdentity{raw(u.Identity.Header), raw(u.Identity.Claims)}})
+		}
+	}
+	return &exitError{exitRefused, err, "a token that an identity signed is base64url, a tilde, and the identity token"}
 }

@@ -16,9 +16,10 @@ import (
 // maxKeySize is the size of the largest key file, in bytes.
 const maxKeySize = 1 << 20
 
-// keyFlags say which key signs or verifies.
+// keyFlags say which key signs or verifies, or that none does.
 type keyFlags struct {
 	key, secretFile, algorithm string
+	keyless                    bool
 }
 
 func addKeyFlags(c *cobra.Command, k *keyFlags, half string) {
@@ -53,10 +54,16 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 		}
 	}
 	switch {
-	case given == 0:
-		return s, usage("give --key, "+a.variable("key")+", --secret-file or "+a.variable("secret"), "there is no key")
+	case k.keyless && given > 0:
+		return s, usage("leave out --keyless, or the key", "a key beside --keyless, which has none")
+	case given == 0 && !k.keyless:
+		return s, usage("give --key, "+a.variable("key")+", --secret-file or "+a.variable("secret")+", or --keyless", "there is no key")
 	case given > 1:
 		return s, usage("give one of --key, --secret-file and "+a.variable("secret")+", on the command line or as a variable", "two keys where one is meant")
+	case k.keyless && k.algorithm != "":
+		return s, usage("leave out --alg", "--alg is about a key, and --keyless has none")
+	case k.keyless:
+		return s, nil
 	case secret != "":
 		s.secret = dropLineEnd([]byte(secret))
 		return s, nil

@@ -26,6 +26,7 @@ type signFlags struct {
 	commands         []string
 	inputs, spec     string
 	dispatch         string
+	identityCommand  string
 	issuer, audience string
 	ttl              time.Duration
 	tokenInput       string
@@ -50,6 +51,8 @@ are what the API says of the repository and of the ref at that moment.`,
 		Args: noArguments,
 	}
 	addKeyFlags(c, &f.keyFlags, "private key")
+	c.Flags().BoolVar(&f.keyless, "keyless", false, "sign with the identity of this job, and no key")
+	c.Flags().StringVar(&f.identityCommand, "identity-command", "", "command that prints an identity token for the audience that is its last argument (default: GitHub's runner is asked)")
 	for _, field := range runspec.Fields {
 		name := strings.ReplaceAll(field.Name, "_", "-")
 		f.fields[field.Name] = new(string)
@@ -94,7 +97,7 @@ func (s *signed) outputs() []runner.Output {
 }
 
 func (a *app) runSign(ctx context.Context, f *signFlags) error {
-	key, err := a.signingKey(f.keyFlags)
+	sign, err := a.signer(f.keyFlags, f.identityCommand)
 	if err != nil {
 		return err
 	}
@@ -120,13 +123,13 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	issued, err := a.issue(f, key, spec)
+	issued, err := a.issue(ctx, f, sign, spec)
 	if err != nil {
 		return err
 	}
-	if f.mask && runner.OnRunner(a.Getenv) {
-		if err := runner.Mask(a.Stderr, issued.Token); err != nil {
-			return undecided("", "the token cannot be masked: %w", err)
+	if f.mask {
+		if err := a.mask(issued.Token); err != nil {
+			return err
 		}
 	}
 	if start != nil {
@@ -242,7 +245,7 @@ func setInputs(spec *runspec.Spec, text string) error {
 }
 
 // issue signs a spec.
-func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec) (*signed, error) {
+func (a *app) issue(ctx context.Context, f *signFlags, sign signer, spec *runspec.Spec) (*signed, error) {
 	canonical, err := spec.MarshalJSON()
 	if err != nil {
 		return nil, err
@@ -257,8 +260,12 @@ func (a *app) issue(f *signFlags, key *jose.SigningKey, spec *runspec.Spec) (*si
 		IssuedAt: now, NotBefore: now, Expires: now.Add(f.ttl.Truncate(time.Second)),
 		Private: map[string]any{"spec": spec},
 	}
-	token, err := jose.Sign(runspec.Token, key, claims)
-	if err != nil {
+	token, err := sign(ctx, claims)
+	var exit *exitError
+	switch {
+	case errors.As(err, &exit):
+		return nil, err
+	case err != nil:
 		return nil, usage("sign less: commands and inputs take the most room", "%w", err)
 	}
 	return &signed{

@@ -3,9 +3,11 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/countersign-ci/countersign/internal/runner"
 	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
@@ -41,4 +43,26 @@ func (a *app) readToken(t tokenFlags) (string, error) {
 		a.keep(token)
 	}
 	return string(token), nil
+}
+
+// mask hides a token in the rest of the log, where there is one: the whole and, of
+// one that an identity signed, the identity token too. What is too short for a token
+// is left alone, for a mask of `true` drops outputs.
+func (a *app) mask(token string) error {
+	if !runner.OnRunner(a.Getenv) {
+		return nil
+	}
+	texts := []string{token}
+	if _, identity, ok := strings.Cut(token, "~"); ok {
+		texts = append(texts, identity)
+	}
+	for _, text := range texts {
+		if len(text) < minMask {
+			continue
+		}
+		if err := runner.Mask(a.Stderr, text); err != nil {
+			return undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	return nil
 }

@@ -24,6 +24,7 @@ const minMask = 20
 // verifyFlags are the flags of verify.
 type verifyFlags struct {
 	keyFlags
+	trustFlags
 	tokenFlags
 	check                []string
 	issuer, audience     string
@@ -76,6 +77,8 @@ func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	addTokenFlags(c, &f.tokenFlags)
 	addKeyFlags(c, &f.keyFlags, "public key")
 	c.Flags().Lookup("key").Usage += "; or the https URL of a JWKS"
+	c.Flags().BoolVar(&f.keyless, "keyless", false, "an identity signed and no key; --trusted-identity says whose")
+	addTrustFlags(c, &f.trustFlags)
 	c.Flags().StringVar(&f.issuer, "issuer", "", "who must have signed, such as https://github.com/acme/orchestrator")
 	c.Flags().StringVar(&f.audience, "audience", "", "for whom the token must be (default: the URL of the run's repository)")
 	listFlag(c, &f.require, "require", commas, "fields that the spec must have")
@@ -109,12 +112,9 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	if k.token, err = a.readToken(f.tokenFlags); err != nil {
 		return k, err
 	}
-	// Nothing is printed before: whatever it is, it may be somebody's token. What
-	// is too short for one is left alone, for a mask of `true` drops outputs.
-	if len(k.token) >= minMask && runner.OnRunner(a.Getenv) {
-		if err := runner.Mask(a.Stderr, k.token); err != nil {
-			return k, undecided("", "the token cannot be masked: %w", err)
-		}
+	// Nothing is printed before: whatever it is, it may be somebody's token.
+	if err := a.mask(k.token); err != nil {
+		return k, err
 	}
 	for _, check := range f.check {
 		if !slices.Contains(checks, check) {
@@ -188,11 +188,11 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*r
 	if err := p.Check(run); err != nil {
 		return nil, nil, usage("--expect name=value supplies what the run does not tell, --audience for whom the token is", "%w", err)
 	}
-	keys, err := a.verifyingKeys(ctx, f.keyFlags)
+	trust, err := a.trust(ctx, f.keyFlags, f.trustFlags, token)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, verified := policy.Verify(token, keys, run, p, a.Now())
+	r, verified := policy.Verify(token, trust, run, p, a.Now())
 	return r, verified, nil
 }
 

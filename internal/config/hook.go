@@ -14,14 +14,24 @@ import (
 type Hook struct {
 	Keys       []string // paths, and https URLs of JWKSs; empty where there is a SecretFile
 	SecretFile string   // path; empty where there are Keys
-	Issuers    []string // who may have signed; empty: anybody who has a key
-	TokenInput string   // the input of a job that carries its token
-	Default    string   // what no rule is about: TokenRequire, TokenNone or TokenRefuse
+	Issuers    []string // who may have signed with a key; empty: anybody who has one
+	Keyless    []Keyless
+	JWKSCache  string // path of a folder; empty: none
+	TokenInput string // the input of a job that carries its token
+	Default    string // what no rule is about: TokenRequire, TokenNone or TokenRefuse
 	Rules      []Rule
 	Ledger     Ledger // the zero value: none
 	CAFile     string // path; empty: the system's authorities
 	AuditLog   string // path; empty: none
 	EndWorker  bool   // whether a refusal ends the runner's worker process
+}
+
+// A Keyless is an OpenID provider, and who of those that it knows may sign without
+// a key.
+type Keyless struct {
+	Issuer     string
+	JWKS       string              // path of its keys; empty: it is asked
+	Identities []map[string]string // claims and their globs, of which one map has to hold as a whole
 }
 
 // A Ledger says where used tokens are recorded: in a folder, or in a repository.
@@ -36,10 +46,16 @@ type Ledger struct {
 // `countersign hook --config` names:
 //
 //	version: 1
-//	keys:                     # who is trusted; or secret-file: PATH
+//	keys:                     # who is trusted; or secret-file: PATH, or keyless alone
 //	  - /etc/countersign/orchestrator.jwk # a file with PEM, JWK or JWKS
 //	  - https://keys.acme.example/jwks    # or the https URL of a JWKS
 //	issuers: [https://github.com/acme/orchestrator] # who may sign with them; left out: anybody
+//	keyless:                  # who may sign with an identity and no key
+//	  - issuer: https://token.actions.githubusercontent.com
+//	    jwks: /etc/countersign/github.jwks # its keys; left out: it is asked
+//	    identities:           # one of which has to hold as a whole
+//	      - {repository: acme/orchestrator, ref: refs/heads/main}
+//	jwks-cache: /var/cache/countersign # folder for keys of issuers that are asked
 //	token-input: token        # the input of a job that carries its token
 //	default: require          # what no rule is about: require, none or refuse
 //	rules:                    # the first that is about a job decides; may be left out
@@ -128,6 +144,19 @@ var hookKeys = []key[Hook]{
 		}, "name who may sign, or leave the key out for everybody who has a key")
 		return err
 	}},
+	{name: "keyless", read: func(v value, h *Hook) (err error) {
+		if err = v.atMost(maxItems, adviceItems); err != nil {
+			return err
+		}
+		if h.Keyless, err = items(v, value.keyless); err == nil && len(h.Keyless) == 0 {
+			err = v.errorf("name an issuer, or leave the key out", "%q is an empty list", v.key)
+		}
+		return err
+	}},
+	{name: "jwks-cache", read: func(v value, h *Hook) (err error) {
+		h.JWKSCache, err = v.filePath()
+		return err
+	}},
 	{name: "token-input", read: func(v value, h *Hook) (err error) {
 		h.TokenInput, err = v.inputName()
 		return err
@@ -163,11 +192,18 @@ var hookKeys = []key[Hook]{
 
 // checkHook checks what one key says against another.
 func (v value) checkHook(h *Hook) error {
-	const advice = "give one of keys and secret-file"
+	const advice = "give one of keys and secret-file, or keyless, or keyless beside one of them"
 	if secret, ok := v.child("secret-file"); ok && h.Keys != nil {
 		return secret.errorf(advice, "%q stands beside %q", secret.key, "keys")
-	} else if !ok && h.Keys == nil {
-		return v.errorf(advice, "there is no key, so nobody is trusted")
+	} else if !ok && h.Keys == nil && h.Keyless == nil {
+		return v.errorf(advice, "there is no key and no identity, so nobody is trusted")
+	}
+	issuers := map[string]bool{}
+	for _, k := range h.Keyless {
+		if issuers[k.Issuer] {
+			return v.errorf("put all identities of an issuer into one list", "an issuer stands twice in %q", "keyless")
+		}
+		issuers[k.Issuer] = true
 	}
 	rules, _ := v.child("rules")
 	for i, r := range h.Rules {
@@ -214,6 +250,53 @@ func (v value) ledger() (l Ledger, err error) {
 		err = v.errorf("name the file with an API token that may write to the repository", "%q is missing", v.under("token-file"))
 	}
 	return l, err
+}
+
+var keylessKeys = []key[Keyless]{
+	{name: "issuer", required: true, read: func(v value, k *Keyless) (err error) {
+		const advice = "write its https URL, such as https://token.actions.githubusercontent.com"
+		if k.Issuer, err = v.line(advice); err == nil && !strings.HasPrefix(k.Issuer, "https://") {
+			err = v.errorf(advice, "%q has what is no https URL", v.key)
+		}
+		return err
+	}},
+	{name: "jwks", read: func(v value, k *Keyless) (err error) {
+		k.JWKS, err = v.filePath()
+		return err
+	}},
+	{name: "identities", required: true, read: func(v value, k *Keyless) (err error) {
+		if err = v.atMost(maxItems, adviceItems); err != nil {
+			return err
+		}
+		if k.Identities, err = items(v, value.identity); err == nil && len(k.Identities) == 0 {
+			err = v.errorf(adviceIdentity, "%q is an empty list", v.key)
+		}
+		return err
+	}},
+}
+
+const adviceIdentity = "write claims and their values, such as {repository: acme/orchestrator, ref: refs/heads/main}"
+
+func (v value) keyless() (k Keyless, err error) {
+	return k, mapping(v, keylessKeys, &k)
+}
+
+// identity reads a mapping of claims. Which claims there are, and which say enough,
+// is not known here.
+func (v value) identity() (map[string]string, error) {
+	if v.Kind != yaml.MappingNode || len(v.Content) == 0 {
+		return nil, v.wrongType("a mapping", adviceIdentity)
+	}
+	claims := map[string]string{}
+	for i := 0; i < len(v.Content); i += 2 {
+		name := v.Content[i].Value
+		text, err := value{v.Content[i+1], v.file, v.under(name)}.line("write one text, in quotes where it is a number")
+		if err != nil {
+			return nil, err
+		}
+		claims[name] = text
+	}
+	return claims, nil
 }
 
 // repositoryForm is that of owner/name where no glob is meant.

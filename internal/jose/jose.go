@@ -85,6 +85,11 @@ type Form struct {
 	// `kid` is any text, and may stand beside an HMAC. Otherwise it is 1 to 64
 	// of A-Z, a-z, 0-9, - and _.
 	AnyKeyID bool
+	// MoreClaims is for tokens of other makers too: there may be claims beside
+	// Claims, and nulls in them, and beside the header's members the thumbprints
+	// `x5t` and `x5t#S256` (RFC 7515 sections 4.1.7 and 4.1.8), which are not
+	// looked at.
+	MoreClaims bool
 }
 
 // Claims are what a token says, to be signed.
@@ -94,31 +99,37 @@ type Claims struct {
 	Private                       map[string]any // the private claims (RFC 7519 section 4.3)
 }
 
-// Sign returns a token with the given claims.
-func Sign(form Form, key *SigningKey, c Claims) (string, error) {
-	header := map[string]any{"alg": key.Algorithm()}
-	for name, value := range map[string]string{"typ": form.Type, "kid": key.id} {
-		if value != "" {
-			header[name] = value
-		}
-	}
+// Canonical returns the claims as JSON in the form of RFC 8785.
+func (c Claims) Canonical() ([]byte, error) {
 	claims := map[string]any{
 		"iss": c.Issuer, "aud": c.Audience, "sub": c.Subject, "jti": c.ID,
 		"iat": c.IssuedAt.Unix(), "nbf": c.NotBefore.Unix(), "exp": c.Expires.Unix(),
 	}
 	maps.Copy(claims, c.Private)
-	var parts []string
-	for _, part := range []map[string]any{header, claims} {
-		text, err := json.Marshal(part)
-		if err != nil {
-			return "", err
-		}
-		if text, err = jcs.Transform(text); err != nil {
-			return "", err
-		}
-		parts = append(parts, base64.RawURLEncoding.EncodeToString(text))
+	text, err := json.Marshal(claims)
+	if err != nil {
+		return nil, err
 	}
-	input := strings.Join(parts, ".")
+	return jcs.Transform(text)
+}
+
+// Sign returns a token with the given claims.
+func Sign(form Form, key *SigningKey, c Claims) (string, error) {
+	header := map[string]string{"alg": key.Algorithm()}
+	for name, value := range map[string]string{"typ": form.Type, "kid": key.id} {
+		if value != "" {
+			header[name] = value
+		}
+	}
+	first, err := json.Marshal(header) // sorted, and without anything to escape
+	if err != nil {
+		return "", err
+	}
+	second, err := c.Canonical()
+	if err != nil {
+		return "", err
+	}
+	input := base64.RawURLEncoding.EncodeToString(first) + "." + base64.RawURLEncoding.EncodeToString(second)
 	signature, err := key.sign(input)
 	if err != nil {
 		return "", err
@@ -166,7 +177,18 @@ func Verify(form Form, keys *VerifyingKeys, token string) (*Token, error) {
 	if key.verify(parts.input, parts.signature) != nil {
 		return nil, refuse(ErrBadSignature, "it was changed, or signed with another key")
 	}
-	return parseClaims(form, parts.claims)
+	return ParseClaims(form, parts.claims)
+}
+
+// Open is [Verify] with these keys.
+func (keys *VerifyingKeys) Open(form Form, token string) (*Token, error) {
+	return Verify(form, keys, token)
+}
+
+// Has tells whether there is a key with that `kid`.
+func (keys *VerifyingKeys) Has(id string) bool {
+	_, ok := keys.byID[id]
+	return ok
 }
 
 // Parts are a token's contents as they claim to be. Nothing of it is verified.
@@ -174,10 +196,11 @@ type Parts struct {
 	Header, Claims Value
 }
 
-// Unverified returns what a token says without any check of who says it. It is
-// for showing tokens to people. An error wraps [ErrMalformed].
-func Unverified(maxSize int, token string) (Parts, error) {
-	raw, err := split(Form{MaxSize: maxSize}, token)
+// Unverified returns what a token says without any check of who says it, and looks
+// at no more of the form than its size and whether there may be nulls. An error wraps
+// [ErrMalformed].
+func Unverified(form Form, token string) (Parts, error) {
+	raw, err := split(form, token)
 	if err != nil {
 		return Parts{}, err
 	}
@@ -186,6 +209,9 @@ func Unverified(maxSize int, token string) (Parts, error) {
 		return Parts{}, err
 	}
 	claims, err := parseObject("claims", raw.claims)
+	if err == nil && !form.MoreClaims && (header.hasNull() || claims.hasNull()) {
+		err = Malformed("it has a null")
+	}
 	return Parts{header, claims}, err
 }
 
@@ -205,6 +231,9 @@ func split(form Form, token string) (p rawParts, err error) {
 	if len(token) > form.MaxSize {
 		return p, Malformed("it has more than %d bytes", form.MaxSize)
 	}
+	if strings.Contains(token, "~") {
+		return p, Malformed("it was signed without a key, by an identity")
+	}
 	if points := strings.Count(token, "."); points != 2 {
 		return p, Malformed("it has %d parts where a header, claims and a signature are expected", points+1)
 	}
@@ -214,7 +243,7 @@ func split(form Form, token string) (p rawParts, err error) {
 	}
 	var decoded [3][]byte
 	for i, name := range []string{"header", "claims", "signature"} {
-		if decoded[i], err = decode(encoded[i]); err != nil {
+		if decoded[i], err = Decode(encoded[i]); err != nil {
 			return p, Malformed("its %s is not base64url: %v", name, err)
 		}
 	}
@@ -224,10 +253,10 @@ func split(form Form, token string) (p rawParts, err error) {
 
 var strictBase64 = base64.RawURLEncoding.Strict()
 
-// decode decodes base64url without padding (RFC 7515 section 2). There is one
+// Decode decodes base64url without padding (RFC 7515 section 2). There is one
 // encoding for any octets: the decoder checks the unused bits but would pass
 // over line ends.
-func decode(s string) ([]byte, error) {
+func Decode(s string) ([]byte, error) {
 	if strings.ContainsAny(s, "\r\n") {
 		return nil, errors.New("a line end")
 	}
@@ -252,6 +281,11 @@ func parseHeader(form Form, text string) (h header, err error) {
 			h.typ = m.Value.Text
 		case "kid":
 			h.kid = m.Value.Text
+		case "x5t", "x5t#S256":
+			if form.MoreClaims {
+				break
+			}
+			fallthrough
 		default:
 			return h, Malformed("its header has a member beside alg, typ and kid")
 		}
@@ -319,18 +353,23 @@ func (keys *VerifyingKeys) use(a *algorithm) bool {
 	return false
 }
 
-func parseClaims(form Form, text string) (*Token, error) {
+// ParseClaims reads the claims of a token of the given form, whoever says them. An
+// error wraps [ErrMalformed].
+func ParseClaims(form Form, text string) (*Token, error) {
 	t := &Token{form: form}
 	if form.Claims == nil {
 		return t, nil
 	}
 	v, err := parseObject("claims", text)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case !form.MoreClaims && v.hasNull():
+		return nil, Malformed("its claims have a null")
 	}
 	t.Claims = v
 	for _, m := range v.Members {
-		if !slices.Contains(form.Claims, m.Name) {
+		if !form.MoreClaims && !slices.Contains(form.Claims, m.Name) {
 			return nil, Malformed("it has a claim beside those of its type")
 		}
 		if err := t.set(m.Name, m.Value); err != nil {
@@ -347,6 +386,9 @@ func parseClaims(form Form, text string) (*Token, error) {
 
 // set sets the field of a registered claim (RFC 7519 section 4.1).
 func (t *Token) set(name string, v Value) (err error) {
+	if !slices.Contains(t.form.Claims, name) {
+		return nil
+	}
 	switch name {
 	case "iss":
 		t.Issuer, err = text(v)
@@ -380,8 +422,6 @@ func parseObject(what, text string) (Value, error) {
 		return Value{}, Malformed("its %s: %v", what, err)
 	case v.Kind != Object:
 		return Value{}, Malformed("its %s is %s where an object is expected", what, v.Kind)
-	case v.hasNull():
-		return Value{}, Malformed("its %s has a null", what)
 	}
 	return v, nil
 }

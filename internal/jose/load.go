@@ -52,6 +52,26 @@ func ParseVerifyingKeys(text []byte, algorithmName string) (*VerifyingKeys, erro
 	if err != nil {
 		return nil, err
 	}
+	return newVerifyingKeys(keys)
+}
+
+// ParseIssuerKeys reads the public keys of an OpenID provider, a JWKS. There an RSA
+// key without `alg` is for RS256 (OpenID Connect Discovery 1.0 section 3). Errors
+// are of type *KeyError.
+func ParseIssuerKeys(text []byte) (*VerifyingKeys, error) {
+	keys, err := parseJWKs(strings.TrimSpace(string(text)), "")
+	if err != nil {
+		return nil, err
+	}
+	for i, k := range keys {
+		if _, ok := k.material.(*rsa.PublicKey); ok && k.algorithmName == "" {
+			keys[i].algorithmName = "RS256"
+		}
+	}
+	return newVerifyingKeys(keys)
+}
+
+func newVerifyingKeys(keys []parsedKey) (*VerifyingKeys, error) {
 	set := &VerifyingKeys{byID: map[string]verifyingKey{}}
 	for _, k := range keys {
 		if _, ok := k.material.(crypto.Signer); ok {

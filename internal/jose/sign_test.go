@@ -92,7 +92,7 @@ func TestUnverified(t *testing.T) {
 		token[:len(token)-86] + strings.Repeat("A", 86),
 		encode(`{"alg":"none","typ":"x","crit":["y"]}`) + "." + strings.Split(token, ".")[1] + ".",
 	} {
-		parts, err := Unverified(65535, shown)
+		parts, err := Unverified(Form{MaxSize: 65535}, shown)
 		if err != nil {
 			t.Errorf("%q: %v", shown, err)
 			continue
@@ -119,11 +119,29 @@ func TestUnverified(t *testing.T) {
 		"more than the size":    strings.Repeat("A", 65536),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := Unverified(65535, broken)
+			_, err := Unverified(Form{MaxSize: 65535}, broken)
 			if err == nil {
 				t.Fatal("accepted")
 			}
 			wantOutcome(t, err, ErrMalformed)
 		})
+	}
+}
+
+// TestSignCanonical has what Go's JSON would write otherwise.
+func TestSignCanonical(t *testing.T) {
+	t.Parallel()
+	c := runClaims()
+	c.Private = map[string]any{"spec": map[string]any{"commands": []string{"a < b && c > d \u2028 ä"}}}
+	token, err := Sign(runForm, keyPair(t, "EdDSA").signing, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := split(runForm, token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "{\"commands\":[\"a < b && c > d \u2028 ä\"]}"; !strings.Contains(parts.claims, want) {
+		t.Errorf("the claims are %s, want them to have %s", parts.claims, want)
 	}
 }

@@ -1,4 +1,6 @@
-// Package jwks gets sets of public keys (RFC 7517 section 5) from https URLs.
+// Package jwks gets sets of public keys (RFC 7517 section 5) from https URLs:
+// one that is named ([Fetch]), or the one that an issuer of identity tokens
+// publishes ([Discover], and [Source] with a [Cache] on disk).
 package jwks
 
 import (
@@ -17,11 +19,11 @@ const (
 	maxRedirects = 3
 )
 
-// Timeout is how long one call of [Fetch] may take in all.
+// Timeout is how long one call of [Fetch] or [Discover] may take in all.
 const Timeout = 10 * time.Second
 
-// ErrAddress is the error for an address that is no https URL.
-var ErrAddress = errors.New("the address of the key set is not an https URL of a host")
+// ErrAddress is wrapped by the error for an address that nothing is asked at.
+var ErrAddress = errors.New("not an https URL of a host")
 
 // Fetch gets the text at an https URL once, at most 1 MiB within [Timeout]. It
 // follows a redirect only to the same host, so that whoever controls a path of
@@ -29,13 +31,19 @@ var ErrAddress = errors.New("the address of the key set is not an https URL of a
 func Fetch(ctx context.Context, client *http.Client, address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		return nil, ErrAddress
+		return nil, fmt.Errorf("the address of the key set is %w", ErrAddress)
 	}
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	text, _, err := get(ctx, client, u)
+	return text, err
+}
+
+// get gets the text at an https URL, and the header that it came with.
+func get(ctx context.Context, client *http.Client, u *url.URL) ([]byte, http.Header, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	request.Header.Set("Accept", "application/jwk-set+json, application/json")
 	sameHost := *client
@@ -55,18 +63,18 @@ func Fetch(ctx context.Context, client *http.Client, address string) ([]byte, er
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return nil, fmt.Errorf("%s: %w", u.Host, err)
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answered %d", u.Host, response.StatusCode)
+		return nil, nil, fmt.Errorf("%s answered %d", u.Host, response.StatusCode)
 	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, maxSize+1))
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	case len(text) > maxSize:
-		return nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, maxSize)
+		return nil, nil, fmt.Errorf("%s answered with more than %d bytes", u.Host, maxSize)
 	}
-	return text, nil
+	return text, response.Header, nil
 }

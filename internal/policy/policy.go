@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/keyless"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runspec"
 )
@@ -57,19 +58,24 @@ type Verified struct {
 
 // Verify decides about a token for a run. Verified is nil unless the report is
 // OK.
-func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
+func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
 	v := &verdict{findings: make([]report.Finding, 0, len(report.Rules))}
 	if strings.TrimSpace(token) == "" {
 		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
 		return v.report(nil, p.WarnMissing)
 	}
 	v.pass(report.MissingToken, "there is a token")
-	t, spec, err := Open(token, keys)
+	t, spec, err := Open(token, trust)
 	if err != nil {
 		v.refuse(err)
 		return v.report(nil, p.WarnInvalid)
 	}
-	v.pass(report.BadSignature, "the signature is that of a trusted key")
+	if _, ok := trust.(keyless.Issuers); ok {
+		v.pass(report.BadSignature, "an identity token of a trusted issuer is for exactly this")
+		v.pass(report.UntrustedIdentity, "the identity is a trusted one")
+	} else {
+		v.pass(report.BadSignature, "the signature is that of a trusted key")
+	}
 	v.times(t.CheckTimes(now, runspec.MaxLifetime))
 	facts := p.Expect.facts(run)
 	v.parties(t, facts, run, p)
@@ -77,10 +83,17 @@ func Verify(token string, keys *jose.VerifyingKeys, run runspec.Context, p Polic
 	return v.report(&Verified{t, spec}, p.WarnInvalid)
 }
 
+// A Trust is who may sign: keys (*jose.VerifyingKeys) or identities
+// ([keyless.Issuers]). Open returns what a token says if one of them signed it; an
+// error is a *jose.Error.
+type Trust interface {
+	Open(form jose.Form, token string) (*jose.Token, error)
+}
+
 // Open returns what a token for a run and its spec say, if form and signature
 // hold. Whether they fit the run at hand is not checked.
-func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, error) {
-	t, err := jose.Verify(runspec.Token, keys, token)
+func Open(token string, trust Trust) (*jose.Token, *runspec.Spec, error) {
+	t, err := trust.Open(runspec.Token, token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -98,7 +111,7 @@ func Open(token string, keys *jose.VerifyingKeys) (*jose.Token, *runspec.Spec, e
 	return t, spec, nil
 }
 
-// ruleOf are the rules that the outcomes of package jose are about.
+// ruleOf are the rules that the outcomes of packages jose and keyless are about.
 var ruleOf = map[error]string{
 	jose.ErrMalformed:            report.MalformedToken,
 	jose.ErrWrongType:            report.WrongType,
@@ -108,6 +121,8 @@ var ruleOf = map[error]string{
 	jose.ErrExpired:              report.Expired,
 	jose.ErrNotYetValid:          report.NotYetValid,
 	jose.ErrLifetimeTooLong:      report.LifetimeTooLong,
+	keyless.ErrUntrustedIdentity: report.UntrustedIdentity,
+	keyless.ErrWrongIssuer:       report.WrongIssuer,
 }
 
 // A verdict collects findings.
@@ -123,7 +138,7 @@ func (v *verdict) fail(rule, message string) {
 	v.findings = append(v.findings, report.Finding{Rule: rule, Status: report.Fail, Message: message})
 }
 
-// refuse records an error of package jose.
+// refuse records a *jose.Error.
 func (v *verdict) refuse(err error) {
 	var refusal *jose.Error
 	if !errors.As(err, &refusal) {

@@ -13,6 +13,7 @@ const (
 	LifetimeTooLong      = "lifetime-too-long"
 	WrongIssuer          = "wrong-issuer"
 	WrongAudience        = "wrong-audience"
+	UntrustedIdentity    = "untrusted-identity"
 	Unbound              = "unbound"
 	WrongRepository      = "wrong-repository"
 	WrongActor           = "wrong-actor"
@@ -66,8 +67,9 @@ var Rules = []Rule{
 	{Expired, "The token has expired, more than a minute ago.", "sign again; `sign --ttl` makes a token last longer, up to 24h"},
 	{NotYetValid, "The token is for later, or the clock that signed it is ahead by more than a minute.", "compare the clocks of signer and verifier"},
 	{LifetimeTooLong, "The token was made to be valid for more than 24 hours.", "sign for at most 24h"},
-	{WrongIssuer, "Another repository signed than `--issuer` expects.", "sign in the expected repository, or expect another one with `--issuer`"},
+	{WrongIssuer, "Another repository signed than `--issuer` expects, or than the identity that signed is of.", "sign in the expected repository, or expect another one with `--issuer`"},
 	{WrongAudience, "The token is for another repository or server.", "sign for this repository with `sign --repository`, or give both sides the same `--audience`"},
+	{UntrustedIdentity, "The identity that signed is none of those that are trusted, or its issuer is not, or does not tell its keys as an issuer has to.", "sign in a workflow that `--trusted-identity` names; `countersign inspect` shows the identity"},
 	{Unbound, "The spec lacks a field that it must have, so it would hold for any value.", "sign with the field, or change what is needed with `--require`"},
 	{WrongRepository, "The run is of another repository, or of one that took over its name.", "sign for this repository with `sign --repository`"},
 	{WrongActor, "Another account started the run, or one that took over its name.", "sign for this actor, or name an account that starts runs for others in `--dispatchers`"},
