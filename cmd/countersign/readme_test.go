@@ -119,14 +119,14 @@ func readmeWorkflow(t *testing.T, name string) (file string) {
 }
 
 // TestREADMEWorkflows knows all workflows of the README: each is run by a test,
-// `start` and `release` by those of the Action.
+// `start`, `keyless` and `release` by those of the Action.
 func TestREADMEWorkflows(t *testing.T) {
 	var names []string
 	for _, text := range blocksIn(t, "yaml") {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
 		names = append(names, name)
 	}
-	if diff := cmp.Diff([]string{"deploy", "start", "pins", "release"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"deploy", "start", "keyless", "pins", "release"}, names); diff != "" {
 		t.Errorf("workflows (-want +got):\n%s", diff)
 	}
 }
@@ -188,7 +188,7 @@ func TestREADMEConfig(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(h.Rules) != 2 || len(h.Keys) != 1 || !h.EndWorker {
+			if len(h.Rules) != 2 || len(h.Keys) != 1 || len(h.Keyless) != 1 || !h.EndWorker {
 				t.Errorf("the worker's config is %+v", h)
 			}
 		case "template":
