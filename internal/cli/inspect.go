@@ -59,11 +59,15 @@ func raw(v jose.Value) json.RawMessage { return json.RawMessage(v.Text) }
 
 func (a *app) inspectKeyless(token string) error {
 	u, err := keyless.Parse(runspec.Token, token)
+	var claims jose.Value
 	if err == nil {
-		var claims jose.Value
-		if claims, err = jose.ParseJSON(u.Claims); err == nil {
-			return a.answer(shownParts{Claims: raw(claims), Identity: &shownIdentity{raw(u.Identity.Header), raw(u.Identity.Claims)}})
-		}
+		claims, err = jose.ParseJSON(u.Claims)
+	}
+	switch {
+	case err == nil && claims.Kind != jose.Object:
+		err = jose.Malformed("its claims are %s where an object is expected", claims.Kind)
+	case err == nil:
+		return a.answer(shownParts{Claims: raw(claims), Identity: &shownIdentity{raw(u.Identity.Header), raw(u.Identity.Claims)}})
 	}
 	return &exitError{exitRefused, err, "a token that an identity signed is base64url, a tilde, and the identity token"}
 }

@@ -98,7 +98,7 @@ func addTrustFlags(c *cobra.Command, f *trustFlags) {
 // trust returns who may sign the token: keys, or identities.
 func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, token string) (policy.Trust, error) {
 	if !k.keyless {
-		if len(f.identities) > 0 || f.jwks != "" || f.cache != "" {
+		if len(f.identities) > 0 || f.jwks != "" || f.cache != "" || f.issuer != keyless.DefaultIssuer {
 			return nil, usage("add --keyless", "an identity is trusted, and a key is to verify")
 		}
 		return a.verifyingKeys(ctx, k)
@@ -110,14 +110,20 @@ func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, token string)
 	if err != nil {
 		return nil, usage("", "--trusted-identity: %w", err)
 	}
+	// It is wrong whatever the token says.
+	if !strings.HasPrefix(f.issuer, "https://") || strings.ContainsAny(f.issuer, "?#") {
+		return nil, usage(adviceIssuer, "the trusted issuer is no https URL, or has a query or a fragment")
+	}
 	issuer := keyless.Issuer{URL: f.issuer, Identities: []keyless.Identity{identity}}
 	if f.jwks != "" {
 		text, err := a.readFile("the JWKS file", f.jwks, maxKeySize)
 		if err != nil {
 			return nil, err
 		}
-		issuer.Keys, err = jose.ParseIssuerKeys(text)
-		return keyless.Issuers{issuer}, err
+		if issuer.Keys, err = jose.ParseIssuerKeys(text); err != nil {
+			return nil, usage("", "the JWKS file: %w", err)
+		}
+		return keyless.Issuers{issuer}, nil
 	}
 	source := jwks.Source{Client: a.HTTP, Note: func(err error) { a.say("note", err.Error()) }}
 	if f.cache != "" {
@@ -161,12 +167,14 @@ func issuerKeys(ctx context.Context, source jwks.Source, issuer, id string) (*jo
 	return jose.ParseIssuerKeys(found.Set)
 }
 
+const adviceIssuer = "it has the form https://host or https://host/path"
+
 // refusalOf tells a check of the issuer that failed, which refuses the token, from
 // what decides nothing.
 func refusalOf(err error) (policy.Trust, error) {
 	switch {
 	case errors.Is(err, jwks.ErrAddress):
-		return nil, usage("it has the form https://host or https://host/path", "the trusted issuer: %w", err)
+		return nil, usage(adviceIssuer, "the trusted issuer: %w", err)
 	case errors.Is(err, jwks.ErrIssuer), errors.As(err, new(*jose.KeyError)):
 		return refusal{err}, nil
 	}

@@ -1,5 +1,7 @@
 package config
 
+import "slices"
+
 // Keys returns the names of all keys that Parse knows, with those above them,
 // such as allow.owners.
 func Keys() []string {
@@ -18,7 +20,7 @@ func Required() []string {
 // HookKeys returns the names of all keys that ParseHook knows, without those
 // above them.
 func HookKeys() []string {
-	return append(append(names("", hookKeys), names("", ruleKeys)...), names("", ledgerKeys)...)
+	return slices.Concat(names("", hookKeys), names("", keylessKeys), names("", ruleKeys), names("", ledgerKeys))
 }
 
 func names[T any](above string, keys []key[T]) (all []string) {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -284,13 +285,16 @@ func (v value) keyless() (k Keyless, err error) {
 // identity reads a mapping of claims. Which claims there are, and which say enough,
 // is not known here.
 func (v value) identity() (map[string]string, error) {
-	if v.Kind != yaml.MappingNode || len(v.Content) == 0 {
+	switch {
+	case v.Kind != yaml.MappingNode:
 		return nil, v.wrongType("a mapping", adviceIdentity)
+	case len(v.Content) == 0:
+		return nil, v.errorf(adviceIdentity, "%q has an identity without claims", v.key)
 	}
 	claims := map[string]string{}
 	for i := 0; i < len(v.Content); i += 2 {
 		name := v.Content[i].Value
-		text, err := value{v.Content[i+1], v.file, v.under(name)}.line("write one text, in quotes where it is a number")
+		text, err := value{v.Content[i+1], v.file, v.under(fmt.Sprintf("%.40s", name))}.line("write one text, in quotes where it is a number")
 		if err != nil {
 			return nil, err
 		}

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,8 +17,8 @@ import (
 // checkHook checks what holds for every config of a hook.
 func checkHook(t *testing.T, h *config.Hook) {
 	t.Helper()
-	if (len(h.Keys) > 0) == (h.SecretFile != "") {
-		t.Errorf("keys %q beside the secret file %q", h.Keys, h.SecretFile)
+	if len(h.Keys) > 0 && h.SecretFile != "" || len(h.Keys) == 0 && h.SecretFile == "" && len(h.Keyless) == 0 {
+		t.Errorf("keys %q beside the secret file %q and %v", h.Keys, h.SecretFile, h.Keyless)
 	}
 	if h.Issuers != nil && len(h.Issuers) == 0 || h.TokenInput == "" || !slices.Contains([]string{"require", "none", "refuse"}, h.Default) {
 		t.Errorf("out of range: %+v", h)
@@ -30,11 +31,24 @@ func checkHook(t *testing.T, h *config.Hook) {
 		t.Errorf("the API at %q", l.APIURL)
 	}
 	texts := slices.Concat(h.Keys, h.Issuers, []string{h.TokenInput})
+	issuers := map[string]bool{}
+	for _, k := range h.Keyless {
+		if issuers[k.Issuer] || !strings.HasPrefix(k.Issuer, "https://") || len(k.Identities) == 0 || len(k.Identities) > 1000 {
+			t.Errorf("the issuer %+v", k)
+		}
+		issuers[k.Issuer] = true
+		for _, identity := range k.Identities {
+			if len(identity) == 0 {
+				t.Errorf("an identity of %q says nothing", k.Issuer)
+			}
+			texts = slices.AppendSeq(texts, maps.Values(identity))
+		}
+	}
 	for _, r := range h.Rules {
 		texts = slices.Concat(texts, r.Dispatchers, r.AllowUnsignedInputs, r.Expect, []string{r.Repository, r.Token})
 		checkRule(t, h, r)
 	}
-	if len(h.Keys) > 1000 || len(h.Rules) > 1000 {
+	if len(h.Keys) > 1000 || len(h.Rules) > 1000 || len(h.Keyless) > 1000 {
 		t.Errorf("%d keys, %d rules", len(h.Keys), len(h.Rules))
 	}
 	for _, s := range texts {
@@ -47,7 +61,7 @@ func checkHook(t *testing.T, h *config.Hook) {
 			t.Errorf("the key %q", key)
 		}
 	}
-	for _, path := range []string{h.SecretFile, h.CAFile, h.AuditLog, l.Dir, l.TokenFile} {
+	for _, path := range []string{h.SecretFile, h.JWKSCache, h.CAFile, h.AuditLog, l.Dir, l.TokenFile} {
 		if path != "" && strings.ContainsFunc(path, unicode.IsControl) {
 			t.Errorf("the path %q", path)
 		}

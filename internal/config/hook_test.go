@@ -90,6 +90,8 @@ func TestHookSecrets(t *testing.T) {
 		"version: 1\nkeys: ['http://" + secret + "']\n", "version: 1\nkeys: ['ftp://" + secret + "']\n",
 		`{"kty":"OKP","d":"` + secret + `"}`, "-----BEGIN PRIVATE KEY-----\n" + secret + "\n-----END PRIVATE KEY-----\n",
 		minimal + "token-input: a." + secret + "\n", minimal + "default: " + secret + "\n",
+		keyless("issuer: "+secret, one), keyless("issuer: \"https://"+secret+"\\n\"", one), keyless(one, "issuer: https://a.example", "jwks: \""+secret+"\\n\""),
+		keyless("issuer: https://a.example", "identities: ["+secret+"]"), keyless("issuer: https://a.example", "identities: [{ref: ["+secret+"]}]"),
 		minimal + "ledger: {repository: " + secret + "}\n", minimal + "ledger: {api-url: 'https://u:" + secret + "@a.example'}\n",
 		minimal + "ledger: {repository: a/b, token-file: \"" + secret + "\\n\"}\n", minimal + "ledger: {dir: a, token-file: " + secret + "}\n",
 		rule("token: " + secret), rule("expect: [" + secret + "]"), rule("dispatchers: " + secret),
@@ -115,6 +117,15 @@ func TestHookDefaults(t *testing.T) {
 	}}
 	if diff := cmp.Diff(want, parseHook(t, "version: 1\nsecret-file: a\nrules: [{repository: acme/widgets}]\n")); diff != "" {
 		t.Errorf("the shortest rule (-want +got):\n%s", diff)
+	}
+	want = &config.Hook{TokenInput: "token", Default: "require", EndWorker: true, Keyless: []config.Keyless{
+		{Issuer: "https://a.example", Identities: []map[string]string{{"repository": "acme/x"}, {"repository_id": "456789", "ref": "*"}}},
+		{Issuer: "https://b.example/c", Identities: []map[string]string{{"project_path": "acme/x"}}},
+	}}
+	if diff := cmp.Diff(want, parseHook(t, "version: 1\nkeyless:\n"+
+		"- {issuer: https://a.example, identities: [{repository: acme/x}, {repository_id: '456789', ref: '*'}]}\n"+
+		"- {issuer: https://b.example/c, identities: [{project_path: acme/x}]}\n")); diff != "" {
+		t.Errorf("identities alone (-want +got):\n%s", diff)
 	}
 	if parseHook(t, minimal+"on-refusal: exit\n").EndWorker {
 		t.Error("on-refusal: exit ends the worker")
@@ -142,9 +153,13 @@ func TestHookExample(t *testing.T) {
 	t.Parallel()
 	text := hookExample(t)
 	want := &config.Hook{
-		Keys:       []string{"/etc/countersign/orchestrator.jwk", "https://keys.acme.example/jwks"},
-		Issuers:    []string{"https://github.com/acme/orchestrator"},
-		TokenInput: "token", Default: config.TokenRequire,
+		Keys:    []string{"/etc/countersign/orchestrator.jwk", "https://keys.acme.example/jwks"},
+		Issuers: []string{"https://github.com/acme/orchestrator"},
+		Keyless: []config.Keyless{{
+			Issuer: "https://token.actions.githubusercontent.com", JWKS: "/etc/countersign/github.jwks",
+			Identities: []map[string]string{{"repository": "acme/orchestrator", "ref": "refs/heads/main"}},
+		}},
+		JWKSCache: "/var/cache/countersign", TokenInput: "token", Default: config.TokenRequire,
 		Rules: []config.Rule{{
 			Repository: "acme/widgets-*", Workflow: ".github/workflows/deploy*.yml", Token: config.TokenRequire,
 			OnMissing: "warn", OnInvalid: "block", Dispatchers: []string{"acme-bot"}, SingleUse: true,

@@ -14,6 +14,14 @@ func rule(lines ...string) string {
 	return minimal + "ledger: {dir: used}\nrules:\n- repository: acme/widgets\n  " + strings.Join(lines, "\n  ") + "\n"
 }
 
+// keyless puts lines of an issuer into a config without keys.
+func keyless(lines ...string) string {
+	return "version: 1\nkeyless:\n- " + strings.Join(lines, "\n  ") + "\n"
+}
+
+// one is a list of one identity.
+const one = "identities: [{repository: acme/x}]"
+
 // hookCases are files and what ParseHook says about them; empty: nothing.
 var hookCases = []struct{ text, want string }{
 	{minimal, accepted},
@@ -41,10 +49,9 @@ var hookCases = []struct{ text, want string }{
 	// Keys that are not known. The version goes first, for there others are.
 	{minimal + "rule: []\n", `:3:1: there is no key "rule"; did you mean "rules"?`},
 	{minimal + "single-use: true\n", `:3:1: there is no key "single-use"`},
-	{minimal + "keyless: []\n", `:3:1: there is no key "keyless"`},
 	{minimal + "files: [README.md]\n", `:3:1: there is no key "files"`},
-	{"version: 2\nkeyless: []\n", `:1:10: "version" is another one than 1`},
-	{"keyless: []\nversion: 2\n", `:2:10: "version" is another one than 1`},
+	{"version: 2\nartifacts: []\n", `:1:10: "version" is another one than 1`},
+	{"artifacts: []\nversion: 2\n", `:2:10: "version" is another one than 1`},
 	{rule("on_missing: warn"), `:6:3: there is no key "rules.on_missing"; did you mean "rules.on-missing"?`},
 	{minimal + "ledger: {path: used}\n", `:3:10: there is no key "ledger.path"`},
 
@@ -60,7 +67,9 @@ var hookCases = []struct{ text, want string }{
 	{"version: 11\nkeys: [a.jwk]\n", `:1:10: "version" is another one than 1`},
 
 	// keys and secret-file
-	{"version: 1\n", ":1:1: there is no key, so nobody is trusted"},
+	{"version: 1\n", ":1:1: there is no key and no identity, so nobody is trusted"},
+	{"version: 1\njwks-cache: a\n", ":1:1: there is no key and no identity, so nobody is trusted"},
+	{"version: 1\nissuers: [a]\n", ":1:1: there is no key and no identity, so nobody is trusted"},
 	{"version: 1\nkeys: []\n", `:2:7: "keys" is an empty list`},
 	{"version: 1\nkeys: a.jwk\n", `:2:7: "keys" has a text where a list is expected`},
 	{"version: 1\nkeys: [1]\n", `:2:8: "keys" has a number where a text is expected`},
@@ -97,6 +106,57 @@ var hookCases = []struct{ text, want string }{
 	{"version: 1\nsecret-file: [a]\n", `:2:14: "secret-file" has a list where a text is expected`},
 	{minimal + "secret-file: a\n", `:3:14: "secret-file" stands beside "keys"`},
 	{"version: 1\nsecret-file: a\nkeys: [a.jwk]\n", `:2:14: "secret-file" stands beside "keys"`},
+
+	// keyless and jwks-cache
+	{keyless("issuer: https://a.example", one), accepted},
+	{keyless(one, "jwks: /etc/a.jwks", "issuer: https://a.example"), accepted},
+	{keyless("issuer: https://a.example", one) + "keys: [a.jwk]\njwks-cache: cache\n", accepted},
+	{keyless("issuer: https://a.example", one) + "secret-file: a\n", accepted},
+	{keyless("issuer: https://a.example", one, "", "", "") + "- {issuer: https://b.example, " + one + "}\n", accepted},
+	{keyless("issuer: https://a.example", one) + "- {issuer: https://a.example, " + one + "}\n", `:1:1: an issuer stands twice in "keyless"`},
+	{keyless("issuer: https://a.example", one) + "- {issuer: https://a.example/, " + one + "}\n", accepted}, // another one
+	{"version: 1\nkeyless: []\n", `:2:10: "keyless" is an empty list`},
+	{minimal + "keyless: []\n", `:3:10: "keyless" is an empty list`},
+	{minimal + "keyless:\n", `:3:9: "keyless" has nothing where a list is expected`},
+	{minimal + "keyless: true\n", `:3:10: "keyless" has true or false where a list is expected`},
+	{minimal + "keyless: {issuer: https://a.example}\n", `:3:10: "keyless" has a mapping where a list is expected`},
+	{minimal + "keyless: [https://a.example]\n", `:3:11: "keyless" has a text where a mapping is expected`},
+	{minimal + "keyless: [{}]\n", `:3:11: "keyless.issuer" is missing`},
+	{keyless("issuer: https://a.example"), `:3:3: "keyless.identities" is missing`},
+	{keyless(one), `:3:3: "keyless.issuer" is missing`},
+	{keyless("issuer: https://a.example", one, "keys: [a]"), `:5:3: there is no key "keyless.keys"`},
+	{keyless("issuer: https://a.example", "identity: {repository: acme/x}"), `:4:3: there is no key "keyless.identity"`},
+	{keyless("issuer: https://a.example", one, one), `:5:3: there is a second "identities"; the first is on line 4`},
+	{keyless("issuer: ''", one), `:3:11: "keyless.issuer" is empty`},
+	{keyless("issuer: http://a.example", one), `:3:11: "keyless.issuer" has what is no https URL`},
+	{keyless("issuer: http://127.0.0.1", one), `:3:11: "keyless.issuer" has what is no https URL`},
+	{keyless("issuer: HTTPS://a.example", one), `:3:11: "keyless.issuer" has what is no https URL`},
+	{keyless("issuer: a.example", one), `:3:11: "keyless.issuer" has what is no https URL`},
+	{keyless("issuer: ' https://a.example'", one), `:3:11: "keyless.issuer" has what is no https URL`},
+	{keyless("issuer: \"https://a.example\\n\"", one), `:3:11: "keyless.issuer" has a line end or another control character`},
+	{keyless("issuer: [https://a.example]", one), `:3:11: "keyless.issuer" has a list where a text is expected`},
+	{keyless("issuer: https://a.example", one, "jwks: ''"), `:5:9: "keyless.jwks" is empty`},
+	{keyless("issuer: https://a.example", one, "jwks: [a]"), `:5:9: "keyless.jwks" has a list where a text is expected`},
+	{keyless("issuer: https://a.example", one, "jwks: {keys: []}"), `:5:9: "keyless.jwks" has a mapping where a text is expected`},
+	{keyless("issuer: https://a.example", "identities: []"), `:4:15: "keyless.identities" is an empty list`},
+	{keyless("issuer: https://a.example", "identities:"), `:4:14: "keyless.identities" has nothing where a list is expected`},
+	{keyless("issuer: https://a.example", "identities: {repository: acme/x}"), `:4:15: "keyless.identities" has a mapping where a list is expected`},
+	{keyless("issuer: https://a.example", "identities: [repository=acme/x]"), `:4:16: "keyless.identities" has a text where a mapping is expected`},
+	{keyless("issuer: https://a.example", "identities: [{}]"), `:4:16: "keyless.identities" has an identity without claims`},
+	{keyless("issuer: https://a.example", "identities: [{repository: acme/x}, ~]"), `:4:38: "keyless.identities" has nothing where a mapping is expected`},
+	{keyless("issuer: https://a.example", "identities: [{repository: ''}]"), `:4:29: "keyless.identities.repository" is empty`},
+	{keyless("issuer: https://a.example", "identities: [{repository: ~}]"), `:4:29: "keyless.identities.repository" has nothing where a text is expected`},
+	{keyless("issuer: https://a.example", "identities: [{"+strings.Repeat("a", 50)+": ''}]"), `:4:69: "keyless.identities.` + strings.Repeat("a", 40) + `" is empty`},
+	{keyless("issuer: https://a.example", "identities: [{repository: [acme/x]}]"), `:4:29: "keyless.identities.repository" has a list where a text is expected`},
+	{keyless("issuer: https://a.example", "identities: [{repository_id: 456789}]"), `:4:32: "keyless.identities.repository_id" has a number where a text is expected`},
+	{keyless("issuer: https://a.example", "identities: [{ref_protected: true}]"), `:4:32: "keyless.identities.ref_protected" has true or false where a text is expected`},
+	{keyless("issuer: https://a.example", "identities: [{repository: a/b, repository: c/d}]"), `:4:34: there is a second "repository"; the first is on line 4`},
+	{keyless("issuer: https://a.example", "identities: [{repository: \"a\\0\"}]"), `:4:29: "keyless.identities.repository" has a line end or another control character`},
+	{keyless("issuer: https://a.example", "identities: ["+strings.Repeat("{a: b},", 1000)+"]"), accepted},
+	{keyless("issuer: https://a.example", "identities: ["+strings.Repeat("{a: b},", 1001)+"]"), `:4:15: "keyless.identities" has more than 1000 items`},
+	{"version: 1\nkeyless: [" + strings.Repeat("1,", 1001) + "]\n", `:2:10: "keyless" has more than 1000 items`},
+	{minimal + "jwks-cache: ''\n", `:3:13: "jwks-cache" is empty`},
+	{minimal + "jwks-cache: [a]\n", `:3:13: "jwks-cache" has a list where a text is expected`},
 
 	// The other keys of the file.
 	{minimal + "issuers: [https://github.com/acme/a, b]\n", accepted},

@@ -88,7 +88,8 @@ type Form struct {
 	// MoreClaims is for tokens of other makers too: there may be claims beside
 	// Claims, and nulls in them, and beside the header's members the thumbprints
 	// `x5t` and `x5t#S256` (RFC 7515 sections 4.1.7 and 4.1.8), which are not
-	// looked at.
+	// looked at. `typ` may be absent (RFC 7519 section 5.1), as it is in
+	// Buildkite's.
 	MoreClaims bool
 }
 
@@ -167,7 +168,7 @@ func Verify(form Form, keys *VerifyingKeys, token string) (*Token, error) {
 	if err != nil {
 		return nil, err
 	}
-	if h.typ != form.Type {
+	if h.typ != form.Type && (h.typ != "" || !form.MoreClaims) {
 		return nil, refuse(ErrWrongType, "its typ is not %q", form.Type)
 	}
 	key, err := keys.find(h)
@@ -300,7 +301,7 @@ func parseHeader(form Form, text string) (h header, err error) {
 	switch {
 	case !hasAlg:
 		return h, Malformed("its header has no alg")
-	case !hasTyp && form.Type != "":
+	case !hasTyp && form.Type != "" && !form.MoreClaims:
 		return h, Malformed("its header has no typ")
 	case hasTyp && h.typ == "":
 		return h, Malformed("its typ is empty")

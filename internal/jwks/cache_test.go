@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -173,35 +172,6 @@ func TestCacheLarge(t *testing.T) {
 	put(t, c, issuer, set, time.Hour)
 	if got, ok := c.Get(issuer); !ok || string(got) != set {
 		t.Errorf("of %d bytes %d are kept, %t", len(set), len(got), ok)
-	}
-}
-
-// Several processes may keep keys at once; a reader gets those of one or the other.
-func TestCacheTogether(t *testing.T) {
-	c, _ := newCache(t)
-	sets := []string{`{"keys":[]}`, `{"keys":[` + strings.Repeat(" ", 100_000) + `]}`}
-	put(t, c, issuer, sets[0], time.Hour)
-	var all sync.WaitGroup
-	for _, set := range sets {
-		all.Go(func() {
-			for range 20 {
-				if err := c.Put(issuer, jwks.Keys{Set: []byte(set), Keep: time.Hour}); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-		all.Go(func() {
-			for range 50 {
-				// A file that is replaced while it is opened counts as none.
-				if got, ok := c.Get(issuer); ok && string(got) != sets[0] && string(got) != sets[1] {
-					t.Errorf("%d bytes were read", len(got))
-				}
-			}
-		})
-	}
-	all.Wait()
-	if files, err := os.ReadDir(c.Dir); err != nil || len(files) != 1 {
-		t.Errorf("the folder has %v, %v", files, err)
 	}
 }
 

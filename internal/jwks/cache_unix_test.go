@@ -3,11 +3,17 @@
 package jwks_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/countersign-ci/countersign/internal/jwks"
+	"github.com/countersign-ci/countersign/internal/worker"
 )
 
 func must(t *testing.T, err error) {
@@ -48,6 +54,20 @@ func TestCacheTrust(t *testing.T) {
 	}
 }
 
+// What nobody would read is not written, so that somebody is told.
+func TestCacheOpenFolder(t *testing.T) {
+	c, _ := newCache(t)
+	must(t, os.Mkdir(c.Dir, 0o700))
+	must(t, os.Chmod(c.Dir, 0o770))
+	err := c.Put(issuer, jwks.Keys{Set: []byte(keySet), Keep: time.Hour})
+	if trust := (*worker.TrustError)(nil); !errors.As(err, &trust) || trust.Hint() == "" {
+		t.Errorf("Put in an open folder: %v, want a TrustError with a hint", err)
+	}
+	if files, err := os.ReadDir(c.Dir); err != nil || len(files) != 0 {
+		t.Errorf("the folder has %v, %v", files, err)
+	}
+}
+
 func TestCacheMode(t *testing.T) {
 	c, _ := newCache(t)
 	// Nothing is written through a link that lies where the file belongs.
@@ -69,5 +89,34 @@ func TestCacheMode(t *testing.T) {
 	put(t, c, issuer, keySet, time.Hour)
 	if info, err = os.Stat(c.Dir); err != nil || info.Mode().Perm() != 0o700 {
 		t.Errorf("the folder's mode is %v, %v", info.Mode(), err)
+	}
+}
+
+// Several processes may keep keys at once; a reader gets those of one or the other.
+func TestCacheTogether(t *testing.T) {
+	c, _ := newCache(t)
+	sets := []string{`{"keys":[]}`, `{"keys":[` + strings.Repeat(" ", 100_000) + `]}`}
+	put(t, c, issuer, sets[0], time.Hour)
+	var all sync.WaitGroup
+	for _, set := range sets {
+		all.Go(func() {
+			for range 20 {
+				if err := c.Put(issuer, jwks.Keys{Set: []byte(set), Keep: time.Hour}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+		all.Go(func() {
+			for range 50 {
+				// A file that is replaced while it is opened counts as none.
+				if got, ok := c.Get(issuer); ok && string(got) != sets[0] && string(got) != sets[1] {
+					t.Errorf("%d bytes were read", len(got))
+				}
+			}
+		})
+	}
+	all.Wait()
+	if files, err := os.ReadDir(c.Dir); err != nil || len(files) != 1 {
+		t.Errorf("the folder has %v, %v", files, err)
 	}
 }

@@ -2,11 +2,12 @@ package jwks_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -136,7 +137,7 @@ func TestDiscoverAddress(t *testing.T) {
 		t.Errorf("%s was asked", r.URL)
 		return nil, errors.New("no network")
 	})}
-	cache := &jwks.Cache{Dir: t.TempDir(), Now: time.Now}
+	cache, _ := newCache(t)
 	for _, address := range []string{
 		"", "issuer.example", "//issuer.example", "http://issuer.example", "ftp://issuer.example", "file:///etc/hostname",
 		"https://", "https:///path", "https://:443", "https:issuer.example", "https://user@issuer.example",
@@ -148,6 +149,7 @@ func TestDiscoverAddress(t *testing.T) {
 		if !errors.Is(err, jwks.ErrAddress) || errors.Is(err, jwks.ErrIssuer) {
 			t.Errorf("%q: the error is %v, want ErrAddress", address, err)
 		}
+		put(t, cache, address, keySet, time.Hour) // what lies there changes nothing
 		source := jwks.Source{Client: client, Cache: cache}
 		if _, err := source.Keys(t.Context(), address, false); !errors.Is(err, jwks.ErrAddress) {
 			t.Errorf("%q: the source's error is %v, want ErrAddress", address, err)
@@ -281,119 +283,24 @@ func TestDiscoverBounds(t *testing.T) {
 // An issuer that does not answer holds nobody up for longer than the context lasts.
 func TestDiscoverHang(t *testing.T) {
 	for _, path := range []string{oidctest.Discovery, oidctest.KeySet} {
-		p := oidctest.New(t, oidctest.Options{Alg: "EdDSA"})
-		p.SetFault(path, oidctest.Hang)
-		ctx, cancel := contextUntil(t, func() bool { return p.Requests(path) > 0 })
-		got, err := jwks.Discover(ctx, p.Client(), p.Issuer())
-		cancel()
-		wantError(t, path, got.Set, err)
-		if errors.Is(err, jwks.ErrIssuer) {
-			t.Errorf("%s: the error is %v", path, err)
-		}
+		t.Run(path, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			over := make(chan struct{})
+			var server *httptest.Server
+			server, _ = serve(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == path {
+					cancel()
+					<-over
+				}
+				fmt.Fprintf(w, `{"issuer":%q,"jwks_uri":%q}`, server.URL, server.URL+oidctest.KeySet)
+			})
+			t.Cleanup(func() { close(over) })
+			got, err := jwks.Discover(ctx, server.Client(), server.URL)
+			wantError(t, path, got.Set, err)
+			if !errors.Is(err, context.Canceled) || errors.Is(err, jwks.ErrIssuer) {
+				t.Errorf("the error is %v, want that the context ended", err)
+			}
+		})
 	}
-}
-
-func TestDiscoverKeep(t *testing.T) {
-	const day, unsaid = 24 * time.Hour, 5 * time.Minute
-	tests := []struct {
-		cacheControl []string
-		age          string
-		want         time.Duration
-	}{
-		{nil, "", unsaid},
-		{[]string{""}, "", unsaid},
-		{[]string{"public"}, "", unsaid},
-		{[]string{"s-maxage=60"}, "", unsaid}, // is for shared caches
-		{[]string{"max-age=60"}, "", time.Minute},
-		{[]string{"Public, MAX-AGE=60 , must-revalidate"}, "", time.Minute},
-		{[]string{`max-age="60"`}, "", time.Minute},
-		{[]string{"max-age=0"}, "", 0},
-		{[]string{"max-age=86400"}, "", day},
-		{[]string{"max-age=86401"}, "", day},
-		{[]string{"max-age=31536000"}, "", day},
-		{[]string{"max-age=9223372036854775807"}, "", day},
-		{[]string{"max-age=99999999999999999999999"}, "", day},
-		{[]string{"max-age=60, max-age=3600"}, "", time.Minute},
-		{[]string{"max-age=3600", "max-age=60"}, "", time.Minute},
-		{[]string{"max-age"}, "", 0},
-		{[]string{"max-age="}, "", 0},
-		{[]string{"max-age=-1"}, "", 0},
-		{[]string{"max-age=+60"}, "", 0},
-		{[]string{"max-age=6e1"}, "", 0},
-		{[]string{"max-age=60s"}, "", 0},
-		{[]string{"max-age=x, max-age=60"}, "", 0},
-		{[]string{"no-store"}, "", 0},
-		{[]string{"no-cache"}, "", 0},
-		{[]string{"max-age=60, no-store"}, "", 0},
-		{[]string{"max-age=60", "No-Cache"}, "", 0},
-		{[]string{`no-cache="Set-Cookie", max-age=60`}, "", 0},
-		{[]string{"max-age=60"}, "20", 40 * time.Second},
-		{[]string{"max-age=60"}, "60", 0},
-		{[]string{"max-age=60"}, "61", 0},
-		{[]string{"max-age=60"}, "99999999999999999999999", 0},
-		{[]string{"max-age=60"}, "-1", time.Minute},
-		{[]string{"max-age=60"}, "x", time.Minute},
-	}
-	for _, test := range tests {
-		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			if r.URL.Path != "/keys" {
-				return respond(http.StatusOK, strings.NewReader(`{"issuer":"`+issuer+`","jwks_uri":"`+keysAt+`"}`), ""), nil
-			}
-			response := respond(http.StatusOK, strings.NewReader(keySet), "")
-			response.Header["Cache-Control"] = test.cacheControl
-			response.Header.Set("Age", test.age)
-			return response, nil
-		})}
-		got, err := jwks.Discover(t.Context(), client, issuer)
-		if err != nil || got.Keep != test.want {
-			t.Errorf("Cache-Control %q, Age %q: %v, %v, want %v", test.cacheControl, test.age, got.Keep, err, test.want)
-		}
-	}
-}
-
-// What is accepted has, for a lax reader too, the issuer that was asked for and its
-// keys on that issuer's host.
-func FuzzDiscover(f *testing.F) {
-	f.Add(`{"issuer":"`+issuer+`","jwks_uri":"`+keysAt+`"}`, keySet, "max-age=60")
-	f.Add(`{"issuer":"`+issuer+`","jwks_uri":"https://issuer.example:443/a?b"}`, `{"keys":[{}],"x":1}`, `no-store, max-age="1"`)
-	f.Add(`{"issuer":"`+issuer+`","issuer":"x","jwks_uri":"http://issuer.example"}`, `{"keys":[],"keys":[]}`, "max-age=,,=")
-	f.Fuzz(func(t *testing.T, text, set, cacheControl string) {
-		var asked []*url.URL
-		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-			asked = append(asked, r.URL)
-			body := set
-			if len(asked) == 1 {
-				body = text
-			}
-			response := respond(http.StatusOK, io.NopCloser(strings.NewReader(body)), "")
-			response.Header.Set("Cache-Control", cacheControl)
-			return response, nil
-		})}
-		got, err := jwks.Discover(t.Context(), client, issuer)
-		for _, u := range asked {
-			if u.Scheme != "https" || !strings.EqualFold(u.Hostname(), "issuer.example") || u.Port() != "" && u.Port() != "443" || u.User != nil {
-				t.Errorf("%q was asked", u)
-			}
-		}
-		if err != nil {
-			if got.Set != nil || got.Keep != 0 {
-				t.Errorf("%+v beside the error %v", got, err)
-			}
-			return
-		}
-		var d struct{ Issuer string }
-		var keys struct{ Keys []json.RawMessage }
-		if err := json.Unmarshal([]byte(text), &d); err != nil || d.Issuer != issuer {
-			// encoding/json takes names in any case, and the last of them.
-			if !strings.Contains(strings.ToLower(strings.Replace(text, `"issuer"`, "", 1)), "issuer") {
-				t.Errorf("the document %q is of %q, %v", text, d.Issuer, err)
-			}
-		}
-		if err := json.Unmarshal(got.Set, &keys); err != nil || string(got.Set) != set {
-			t.Errorf("the set %q was answered and is %q, %v", set, got.Set, err)
-		}
-		if got.Keep < 0 || got.Keep > jwks.MaxKeep {
-			t.Errorf("with %q it is kept %v", cacheControl, got.Keep)
-		}
-	})
 }

@@ -63,6 +63,9 @@ func get(ctx context.Context, client *http.Client, u *url.URL) ([]byte, http.Hea
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
+		if strings.HasPrefix(err.Error(), "failed to parse Location header") {
+			err = errors.New("a redirect to no URL") // that error quotes it, with its query
+		}
 		return nil, nil, fmt.Errorf("%s: %w", u.Host, err)
 	}
 	defer response.Body.Close()

@@ -158,6 +158,8 @@ func TestFetchRedirectElsewhere(t *testing.T) {
 		"host as a user name": func(self string) string { return self + "@" + strings.TrimPrefix(other.URL, "https://") },
 		"without a scheme":    func(string) string { return "//" + strings.TrimPrefix(other.URL, "https://") },
 		"file":                func(string) string { return "file:///etc/hostname" },
+		"no URL":              func(self string) string { return self + "/%zz?" + secret },
+		"with a query":        func(string) string { return other.URL + "/?" + secret },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var server *httptest.Server

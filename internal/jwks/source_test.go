@@ -1,7 +1,6 @@
 package jwks_test
 
 import (
-	"context"
 	"errors"
 	"os"
 	"strings"
@@ -11,19 +10,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/jwks"
 	"github.com/countersign-ci/countersign/internal/oidctest"
 )
-
-// contextUntil returns a context that ends once something is so.
-func contextUntil(t *testing.T, so func() bool) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(t.Context())
-	go func() {
-		for ticker := time.Tick(time.Millisecond); ctx.Err() == nil; <-ticker {
-			if so() {
-				cancel()
-			}
-		}
-	}()
-	return ctx, cancel
-}
 
 // wantKeys asks a source, and checks where the keys came from.
 func wantKeys(t *testing.T, s jwks.Source, p *oidctest.Provider, fresh bool, want []byte, cached bool) {

@@ -2,6 +2,7 @@ package keyless
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -47,7 +48,8 @@ func ParseIdentity(pairs []string) (Identity, error) {
 // Check tells whether the identity can be of one owner's repositories only. What
 // names no owner would trust everybody who has an account.
 func (i Identity) Check() error {
-	for claim, values := range i {
+	for _, claim := range slices.Sorted(maps.Keys(i)) {
+		values := i[claim]
 		switch {
 		case slices.Contains(notTrusted, claim):
 			return &Error{fmt.Sprintf("the claim %s cannot be trusted", claim), "name what is meant by claims of its own, such as repository and ref"}
@@ -75,11 +77,11 @@ var owners = map[string]bool{
 
 // hasLiteralOwner tells whether a value names an owner without a wildcard.
 func hasLiteralOwner(value string, hasPath bool) bool {
-	owner, path, found := strings.Cut(value, "/")
+	owner, path, _ := strings.Cut(value, "/")
 	if !hasPath {
 		return !strings.Contains(value, "*")
 	}
-	return found && owner != "" && path != "" && !strings.Contains(owner, "*")
+	return owner != "" && path != "" && !strings.Contains(owner, "*")
 }
 
 // check checks that one of the identities holds, and that who the token says has
@@ -142,12 +144,13 @@ func matchPart(glob, value string) bool {
 }
 
 func asciiLower(s string) string {
-	return strings.Map(func(r rune) rune {
-		if 'A' <= r && r <= 'Z' {
-			r += 'a' - 'A'
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] += 'a' - 'A'
 		}
-		return r
-	}, s)
+	}
+	return string(b)
 }
 
 // repositoryOf returns the path of the repository that an identity is of, or of what
@@ -181,7 +184,7 @@ const DefaultIssuer = githubIssuer
 // issuer is GitHub's; another issuer may be on a host of its own.
 func (i *Issuer) names(iss, repository string) bool {
 	u, err := url.Parse(iss)
-	if err != nil || repository == "" || u.Scheme != "https" || u.Host == "" || iss != "https://"+u.Host+u.Path {
+	if err != nil || repository == "" || u.Hostname() == "" || iss != "https://"+u.Host+u.Path {
 		return false
 	}
 	if server := i.server(); server != "" && !runspec.SameName(server, "https://"+u.Host) {

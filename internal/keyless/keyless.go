@@ -81,7 +81,7 @@ func Join(form jose.Form, claims []byte, identity string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if aud, _ := u.Identity.Claims.Get("aud"); aud.Kind != jose.String || aud.Text != Audience(claims) {
+	if aud, _ := u.Identity.Claims.Get("aud"); aud.Text != Audience(claims) {
 		return "", refuse(jose.ErrBadSignature, "the identity token is not for these claims")
 	}
 	return token, nil
@@ -175,7 +175,10 @@ func (all Issuers) Open(form jose.Form, token string) (*jose.Token, error) {
 	if err := checkIssued(t.IssuedAt, identity.IssuedAt); err != nil {
 		return nil, err
 	}
-	return t, all[at].check(t, identity.Claims)
+	if err := all[at].check(t, identity.Claims); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // verify returns an identity token that is for an audience.
@@ -193,24 +196,31 @@ func (i *Issuer) verify(token, audience string) (*jose.Token, error) {
 	return identity, nil
 }
 
-// open reads claims that somebody vouches for.
+// open reads claims that somebody vouches for. Another type may have other claims, so
+// the type goes first.
 func open(form jose.Form, claims string) (*jose.Token, error) {
 	form.Claims = append(slices.Clone(form.Claims), "typ")
 	t, err := jose.ParseClaims(form, claims)
-	if err != nil {
-		// Another type may have other claims.
-		v, _ := jose.ParseJSON(claims)
-		if typ, ok := v.Get("typ"); !ok || typ.Text == form.Type {
-			return nil, err
-		}
-	} else if typ, _ := t.Claims.Get("typ"); typ.Kind == jose.String && typ.Text == form.Type {
-		// There is one way to write them, so that the digest is of what they say.
-		if canonical, err := jcs.Transform([]byte(claims)); err != nil || string(canonical) != claims {
-			return nil, jose.Malformed("its claims are not in the form of RFC 8785")
-		}
-		return t, nil
+	var all jose.Value
+	if err == nil {
+		all = t.Claims
+	} else {
+		all, _ = jose.ParseJSON(claims)
 	}
-	return nil, refuse(jose.ErrWrongType, "its typ is not %q", form.Type)
+	typ, _ := all.Get("typ")
+	switch {
+	case typ.Kind == jose.String && typ.Text != form.Type:
+		return nil, refuse(jose.ErrWrongType, "its typ is not %q", form.Type)
+	case err != nil:
+		return nil, err
+	case typ.Kind != jose.String:
+		return nil, jose.Malformed("its typ is %s", typ.Kind)
+	}
+	// There is one way to write them, so that the digest is of what they say.
+	if canonical, err := jcs.Transform([]byte(claims)); err != nil || string(canonical) != claims {
+		return nil, jose.Malformed("its claims are not in the form of RFC 8785")
+	}
+	return t, nil
 }
 
 // How much earlier and later than the claims an identity token may be issued, in

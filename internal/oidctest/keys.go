@@ -7,7 +7,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha1" //nolint:gosec // the form of x5t (RFC 7515 section 4.1.7)
+	"crypto/sha1" // the form of x5t (RFC 7515 section 4.1.7)
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -45,7 +45,7 @@ func newKey(alg, id string) (key, error) {
 		return key{}, err
 	}
 	// GitHub's is that of a certificate; nothing can be done with it here or there.
-	sum := sha1.Sum(der) //nolint:gosec // as above
+	sum := sha1.Sum(der)
 	return key{alg, id, base64url(sum[:]), private}, nil
 }
 

@@ -62,6 +62,7 @@ type scene struct {
 	key    pair
 	form   jose.Form
 	token  func(*testing.T) string // nil: sign what stands above
+	trust  policy.Trust            // nil: in the trusted key
 
 	run    runspec.Context
 	policy policy.Policy
@@ -113,22 +114,31 @@ func (s *scene) signed(t *testing.T) string {
 	if s.token != nil {
 		return s.token(t)
 	}
-	claims := s.claims
-	claims.Private = map[string]any{"spec": s.spec}
-	if claims.Subject = s.sub; s.sub == "" {
-		claims.Subject = s.spec.Subject()
-	}
-	token, err := jose.Sign(s.form, s.key.sign, claims)
+	token, err := jose.Sign(s.form, s.key.sign, s.filled())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return token
 }
 
+// filled returns the claims with what the scene's spec decides.
+func (s *scene) filled() jose.Claims {
+	claims := s.claims
+	claims.Private = map[string]any{"spec": s.spec}
+	if claims.Subject = s.sub; s.sub == "" {
+		claims.Subject = s.spec.Subject()
+	}
+	return claims
+}
+
 // verify decides about the scene and checks what holds of any decision.
 func (s *scene) verify(t *testing.T) (*report.Report, *policy.Verified) {
 	t.Helper()
-	r, verified := policy.Verify(s.signed(t), trusted().verify, s.run, s.policy, s.now)
+	var trust policy.Trust = trusted().verify
+	if s.trust != nil {
+		trust = s.trust
+	}
+	r, verified := policy.Verify(s.signed(t), trust, s.run, s.policy, s.now)
 	if r.OK != (verified != nil) || r.OK != (r.Spec != nil) || r.OK != (r.Failure == "") {
 		t.Errorf("ok is %t, failure %q, verified is %v and in the report %q", r.OK, r.Failure, verified, r.Spec)
 	}

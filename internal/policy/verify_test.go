@@ -155,7 +155,7 @@ func secretKey() *jose.SigningKey {
 }
 
 func TestVerify(t *testing.T) {
-	for kind, changes := range map[string][]change{"token": tokenChanges, "run": runChanges, "inputs": inputChanges} {
+	for kind, changes := range map[string][]change{"token": tokenChanges, "keyless": keylessChanges, "run": runChanges, "inputs": inputChanges} {
 		t.Run(kind, func(t *testing.T) {
 			for _, c := range changes {
 				t.Run(c.name, func(t *testing.T) {
@@ -173,7 +173,7 @@ func TestVerify(t *testing.T) {
 // change: none is covered by another.
 func TestVerifyEveryRule(t *testing.T) {
 	alone := map[string]bool{}
-	for _, changes := range [][]change{tokenChanges, runChanges, inputChanges} {
+	for _, changes := range [][]change{tokenChanges, keylessChanges, runChanges, inputChanges} {
 		for _, c := range changes {
 			if len(c.want) == 1 {
 				alone[c.want[0]] = true
