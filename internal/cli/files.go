@@ -54,14 +54,14 @@ func dropLineEnd(b []byte) []byte {
 }
 
 // writeFile writes a file as a whole or not at all.
-func writeFile(path string, text []byte) error {
+func writeFile(path string, text []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), ".countersign-*")
 	if err != nil {
 		return unwritable(err)
 	}
 	defer os.Remove(f.Name()) // gone already where all went well
 	_, err = f.Write(text)
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err != nil {
+	if err = errors.Join(err, f.Chmod(mode), f.Close()); err != nil {
 		return unwritable(err)
 	}
 	if err := os.Rename(f.Name(), path); err != nil {

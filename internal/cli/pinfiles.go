@@ -150,9 +150,6 @@ func (p *pinCheck) lowerFile() (*pin.File, error) {
 	return f, nil
 }
 
-// maxPipeline is the size of the largest pipeline to lower, in bytes.
-const maxPipeline = 16 << 20
-
 // treeError is the error for what is wrong with a file or the checkout.
 func treeError(err error) error {
 	var known *exitError

@@ -200,7 +200,7 @@ func (p *pinCheck) apply(ctx context.Context, r *report.Report) (rewritten, erro
 		if err != nil {
 			return done, err
 		}
-		if err := writeFile(p.flags.sarif, text); err != nil {
+		if err := writeFile(p.flags.sarif, text, 0o644); err != nil {
 			return done, err
 		}
 	}

@@ -56,7 +56,7 @@ func TestPinsOwnReleases(t *testing.T) {
 	gears.Release("v1.1.0", githubtest.Release{Published: time.Now()})
 	p.program.env["GITHUB_REPOSITORY"] = "acme/gears-buildkite-plugin"
 	_, stderr := p.verify(exitRefused, "--update", "patch")
-	if !strings.Contains(stderr, "outdated: 3 refs") {
+	if !strings.Contains(stderr, "outdated: 3 places") {
 		t.Errorf("it says %q", stderr)
 	}
 	p.verify(exitOK, "--write")

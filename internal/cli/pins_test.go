@@ -121,7 +121,7 @@ func TestPinsStyles(t *testing.T) {
 			files := map[string]string{"README.md": readme, ".buildkite/pipeline.yml": pipeline}
 			p := newPinTest(t, files)
 			_, stderr := p.verify(exitRefused, "--style", style)
-			if !strings.Contains(stderr, "error: unpinned: 2 refs") {
+			if !strings.Contains(stderr, "error: unpinned: 2 places") {
 				t.Errorf("it says %q", stderr)
 			}
 			p.want(files)

@@ -22,11 +22,12 @@ import (
 // signFlags are the flags of sign.
 type signFlags struct {
 	keyFlags
-	fields           map[string]*string // of the spec, by name
-	commands         []string
-	inputs, spec     string
-	dispatch         string
-	identityCommand  string
+	fields          map[string]*string // of the spec, by name
+	commands        []string
+	inputs, spec    string
+	dispatch        string
+	identityCommand string
+	signPipelineFlags
 	issuer, audience string
 	ttl              time.Duration
 	tokenInput       string
@@ -47,7 +48,8 @@ it is for the same workflow too.
 --dispatch starts the run with the token as one of its inputs. Then ids and commit
 are what the API says of the repository and of the ref at that moment.`,
 		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'
-  countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'`,
+  countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'
+  countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml --repository-url https://github.com/acme/widgets.git`,
 		Args: noArguments,
 	}
 	addKeyFlags(c, &f.keyFlags, "private key")
@@ -68,8 +70,15 @@ are what the API says of the repository and of the ref at that moment.`,
 	c.Flags().StringVar(&f.tokenInput, "token-input", "token", "the input that carries the token, which is not signed")
 	c.Flags().BoolVar(&f.mask, "mask", false, "mask the token in the log; GitHub then drops it as the output of a job")
 	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
+	addSignPipelineFlags(c, &f.signPipelineFlags)
 	c.RunE = a.run(func() error {
 		a.failed = (&signed{}).outputs()
+		if err := checkFormat(c, &f.signPipelineFlags); err != nil {
+			return err
+		}
+		if f.format == formatBuildkite {
+			return a.signPipeline(f)
+		}
 		return a.runSign(c.Context(), f)
 	})
 	return c

@@ -16,7 +16,7 @@ import (
 )
 
 // checks are what verify can check.
-var checks = []string{"token", "pins"}
+var checks = []string{"token", "pins", "pipeline"}
 
 // minMask is the length of the shortest text that is masked, in bytes.
 const minMask = 20
@@ -35,8 +35,9 @@ type verifyFlags struct {
 	allowRerun           bool
 	onMissing, onInvalid string
 	ledgerFlags
-	pins pinFlags
-	json bool
+	pins     pinFlags
+	pipeline checkPipelineFlags
+	json     bool
 }
 
 func (a *app) verify() *cobra.Command {
@@ -47,13 +48,15 @@ func (a *app) verify() *cobra.Command {
 		Long: `Check that a signed spec lets the run at hand go on, and what the run pulls in.
 
 --check token: every field that the spec has must match the run. --check pins:
-every plugin and action is pinned to a commit that its repository holds. Exit code
-0: it holds. 1: it is refused, and standard error says why. 2: flags, config or
-keys are wrong. 3: undecided.`,
+every plugin and action is pinned to a commit that its repository holds. --check
+pipeline: every step of a Buildkite pipeline, or a job, is as it was signed. Exit
+code 0: it holds. 1: it is refused, and standard error says why. 2: flags, config
+or keys are wrong. 3: undecided.`,
 		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
   countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"
   countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use --ledger github:acme/ledger
   countersign verify --check pins --write
+  countersign verify --check pipeline --key steps.pub.jwk --pipeline signed.yml --repository-url https://github.com/acme/widgets.git
   countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload`,
 		Args: noArguments,
 	}
@@ -91,6 +94,7 @@ func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	choiceFlag(c, &f.onInvalid, "on-invalid", "what a token that fails does", "block", "warn")
 	addLedgerFlags(c, &f.ledgerFlags)
 	addPinFlags(c, &f.pins)
+	addCheckPipelineFlags(c, &f.pipeline)
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 }
 
@@ -124,6 +128,16 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	if err := f.ledgerFlags.validate(f.check); err != nil {
 		return k, err
 	}
+	withPipeline := slices.Contains(f.check, "pipeline")
+	if err := f.pipeline.validate(withPipeline); err != nil {
+		return k, err
+	}
+	var bound map[string]string
+	if withPipeline {
+		if f.expect, bound = splitBound(f.expect); len(f.expect) > 0 && !slices.Contains(f.check, "token") {
+			return k, usage("of a pipeline there are commit, branch, build and pipeline", "--expect names what steps cannot be bound to")
+		}
+	}
 	k.report = report.New(nil, nil)
 	if slices.Contains(f.check, "token") {
 		if k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token); err != nil || k.report.Blocks() {
@@ -134,6 +148,11 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	var pins *pinCheck
 	if slices.Contains(f.check, "pins") {
 		if pins, err = a.verifyPins(c, f, &k); err != nil {
+			return k, err
+		}
+	}
+	if withPipeline {
+		if err := a.verifyPipeline(c.Context(), f, bound, &k); err != nil {
 			return k, err
 		}
 	}

@@ -177,4 +177,8 @@ func TestParse(t *testing.T) {
 		}
 		wantOutcome(t, err, jose.ErrMalformed)
 	}
+	// Who gives a token with a key to the wrong verifier is told so.
+	if _, err = keyless.Parse(run, f.identityToken(t)); err == nil || !strings.Contains(err.Error(), "a key signed") {
+		t.Errorf("the error for a token with a key is %v", err)
+	}
 }

@@ -48,6 +48,15 @@ const (
 	Outdated          = "outdated"
 )
 
+// The rules for signed steps of Buildkite.
+const (
+	UnsignedStep        = "unsigned-step"
+	BadStepSignature    = "bad-step-signature"
+	JobMismatch         = "job-mismatch"
+	UnsafeInteger       = "unsafe-integer"
+	UnsignedEnvironment = "unsigned-environment"
+)
+
 // A Rule is one thing that is checked.
 type Rule struct {
 	ID    string // in kebab-case
@@ -55,7 +64,7 @@ type Rule struct {
 	Hint  string // what to do then
 }
 
-// Rules are all rules, first those for a token, then those for pins. Of those
+// Rules are all rules: those for a token, for pins, for signed steps. Of those
 // for a token the first six end a check when they fail.
 var Rules = []Rule{
 	{MissingToken, "No token, an empty one, or white space. Nobody asked for this run.", "start the run from where runs are signed, and hand the token over as the input `token`"},
@@ -94,6 +103,11 @@ var Rules = []Rule{
 	{UnknownRepository, "The repository does not exist, the API token may not read it, or its server cannot be asked.", "correct the name, or give a token that may read the repository as `GITHUB_TOKEN` or the input `github-token`"},
 	{NotAllowed, "The config does not allow what the ref names, or the worker's config does not let such a job start.", "use what the config allows, or make an exception in `.github/countersign.yml`; on a worker, ask its owner"},
 	{Outdated, "There is a newer version within the bound of `--update`.", "`verify --check pins --write` with the same `--update` takes the newer version"},
+	{UnsignedStep, "A step that runs a command has no signature, so anybody who can change the pipeline can change it.", "sign the pipeline with `sign --format buildkite`"},
+	{BadStepSignature, "A step was changed after it was signed, or it was signed for another repository or environment, with another key, or over too little.", "find out who changed it; then sign again with `sign --format buildkite`"},
+	{JobMismatch, "The job would run something else than its signed step says, or elsewhere.", "nothing but a change after the signature explains it: find out who made it, and start the build anew"},
+	{UnsafeInteger, "A number of 2^53 or more stands where a signature covers it. There several numbers have one signature.", "write the number as a text, in quotes, and sign again"},
+	{UnsignedEnvironment, "A variable that can change what a command does is not signed.", "give it in the pipeline's or the step's `env` and sign again, or remove it"},
 }
 
 // hintFor returns what to do when a rule fails.

@@ -16,7 +16,7 @@ import (
 //	.github/workflows/ci.yml
 //	  12:15  fail  unpinned  actions/checkout@v4 is a tag
 //	  14:15  fail  unpinned  actions/cache@v4 is a tag
-//	error: unpinned: 2 refs
+//	error: unpinned: 2 places
 //	hint: …
 func (r *Report) Text(w io.Writer) error {
 	var b strings.Builder
@@ -61,20 +61,20 @@ func (r *Report) rules(b *strings.Builder) {
 	// How many findings about files a rule has at a level.
 	type group struct{ rule, level string }
 	groupOf := func(f Finding) group { return group{f.Rule, f.Status.Level()} }
-	refs := map[group]int{}
+	places := map[group]int{}
 	for _, f := range r.inFiles() {
-		refs[groupOf(f)]++
+		places[groupOf(f)]++
 	}
 	for _, f := range r.Findings {
-		switch n := refs[groupOf(f)]; {
+		switch n := places[groupOf(f)]; {
 		case f.Status == Pass:
 		case f.File == "":
 			say(f, f.Message)
 		case n == 1:
 			say(f, strings.TrimSuffix(f.File+":"+f.position(), ":")+": "+f.Message)
 		case n > 1:
-			say(f, fmt.Sprintf("%d refs", n))
-			delete(refs, groupOf(f)) // said
+			say(f, fmt.Sprintf("%d places", n))
+			delete(places, groupOf(f)) // said
 		}
 	}
 }

@@ -58,7 +58,7 @@ func TestText(t *testing.T) {
 			"b.yml",
 			"  2:1  fail  unpinned  b/b@v1 is a tag",
 			"error: impostor-commit: a.yml:14:5: a fork's", "hint:",
-			"error: unpinned: 3 refs", "hint:",
+			"error: unpinned: 3 places", "hint:",
 		}},
 		{"failures and warnings of one rule", []report.Finding{
 			{Rule: report.Unpinned, Status: report.Warn, Message: "m", File: "a", Line: 1, Column: 1},
@@ -69,7 +69,7 @@ func TestText(t *testing.T) {
 			"  1:1  warn  unpinned  m",
 			"  2:1  fail  unpinned  n",
 			"  3:1  warn  unpinned  o",
-			"warning: unpinned: 2 refs", "hint:",
+			"warning: unpinned: 2 places", "hint:",
 			"error: unpinned: a:2:1: n",
 		}},
 		{"files and none", []report.Finding{

@@ -1,5 +1,30 @@
-// Package buildkite reads what a Buildkite agent tells its `pre-bootstrap` hook
-// about the job that it is about to start.
+// Package buildkite owns what Countersign knows of Buildkite: the signatures of
+// pipelines' steps, and what an agent tells its `pre-bootstrap` hook about the job
+// that it is about to start.
+//
+// # Signatures
+//
+// A command step of a pipeline has its signature beside its other fields, in the
+// format of Buildkite's agent, so either side can be the agent's own:
+//
+//	command: go test ./...
+//	signature:
+//	  algorithm: EdDSA
+//	  signed_fields: [command, env, env::REGION, matrix, plugins, repository_url]
+//	  value: eyJhbGciOiJFZERTQSIsImtpZCI6ImNzIn0..c2lnbmF0dXJl
+//
+// The value is a JWS in compact form (RFC 7515) without its payload, which is the
+// canonical JSON (RFC 8785) of the algorithm and the fields' values:
+//
+//	{"alg":"EdDSA","values":{"command":"go test ./...","env":null,…}}
+//
+// The first four fields and repository_url are always signed, secrets and checkout
+// where the step has them. env is the step's own environment; env::NAME is a
+// variable of the pipeline's that the step does not set, or of the build that the
+// step is bound to. Nothing else of a step is signed. The payload is made by
+// go-pipeline.
+//
+// # The hook
 //
 // The agent writes the job's environment, as Buildkite sent it, to two files and
 // names them in variables. BUILDKITE_ENV_JSON_FILE (agents from v3.82) is one
@@ -51,7 +76,7 @@ const (
 )
 
 // read are the variables that are read here.
-var read = []string{repo, commit, branch, tag, pullRequest, creator, build, retryCount, rebuiltFrom, command}
+var read = []string{repo, commit, branch, tag, pullRequest, creator, build, retryCount, rebuiltFrom, command, pluginsVariable, secretsVariable}
 
 // An Error says what is wrong with a job's environment, which it does not name.
 type Error struct {
