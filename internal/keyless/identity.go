@@ -195,7 +195,7 @@ func (i *Issuer) names(iss, repository string) bool {
 
 // server returns the server whose jobs an issuer tells the identities of, or "" where
 // that cannot be known: github.com, a GitHub Enterprise Server, or GitHub with data
-// residency.
+// residency. An enterprise may have an issuer below GitHub's.
 func (i *Issuer) server() string {
 	if i.URL == githubIssuer || strings.HasPrefix(i.URL, githubIssuer+"/") {
 		return "https://github.com"
@@ -203,7 +203,8 @@ func (i *Issuer) server() string {
 	if server, ok := strings.CutSuffix(i.URL, "/_services/token"); ok {
 		return server
 	}
-	if host, ok := strings.CutPrefix(i.URL, "https://token.actions."); ok && strings.HasSuffix(host, ".ghe.com") {
+	rest, ok := strings.CutPrefix(i.URL, "https://token.actions.")
+	if host, _, _ := strings.Cut(rest, "/"); ok && strings.HasSuffix(host, ".ghe.com") {
 		return "https://" + host
 	}
 	return ""

@@ -183,6 +183,9 @@ func (all Issuers) Open(form jose.Form, token string) (*jose.Token, error) {
 
 // verify returns an identity token that is for an audience.
 func (i *Issuer) verify(token, audience string) (*jose.Token, error) {
+	if i.Keys == nil {
+		return nil, refuse(jose.ErrUnknownKey, "the keys of its issuer are not known")
+	}
 	identity, err := jose.Verify(identityForm, i.Keys, token)
 	if err != nil {
 		return nil, ofIdentity(err)

@@ -67,6 +67,8 @@ func TestNames(t *testing.T) {
 		// Data residency.
 		{"https://token.actions.acme.ghe.com", "https://acme.ghe.com/acme/orchestrator", repository, true},
 		{"https://token.actions.acme.ghe.com", "https://github.com/acme/orchestrator", repository, false},
+		{"https://token.actions.acme.ghe.com/acme", "https://acme.ghe.com/acme/orchestrator", repository, true},
+		{"https://token.actions.acme.ghe.com/acme", "https://github.com/acme/orchestrator", repository, false},
 		{"https://token.actions.acme.ghe.com", "https://hubot.ghe.com/acme/orchestrator", repository, false},
 		{"https://token.actions.acme.ghe.com", "https://token.actions.acme.ghe.com/acme/orchestrator", repository, false},
 		// Where its jobs run cannot be told from another issuer.

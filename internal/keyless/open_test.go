@@ -3,6 +3,7 @@ package keyless_test
 import (
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"strings"
 	"testing"
 
@@ -195,4 +196,12 @@ func TestOpenIssuers(t *testing.T) {
 	nobody := ofOne
 	nobody.Identities = nil
 	wantRefused(t, keyless.Issuers{nobody}, run, forged(one, nil), keyless.ErrUntrustedIdentity)
+}
+
+// An issuer whose keys nobody has vouches for nothing.
+func TestOpenWithoutKeys(t *testing.T) {
+	token := keyless.Issuers{{URL: keyless.DefaultIssuer}}
+	if _, err := token[0].Verify("a.b.c", "x"); !errors.Is(err, jose.ErrUnknownKey) {
+		t.Errorf("%v", err)
+	}
 }

@@ -1,7 +1,10 @@
 package buildkite_test
 
 import (
+	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -13,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/buildkite/go-pipeline"
+	"github.com/buildkite/go-pipeline/warning"
 	"gopkg.in/yaml.v3"
 
 	"github.com/countersign-ci/countersign/internal/dialect/buildkite"
@@ -66,15 +70,37 @@ var (
 	keyPool = map[string]pairOfKeys{}
 )
 
-// keys returns the one pair for an algorithm that all tests share.
+// keys returns the one pair for an algorithm that all tests share. That for EdDSA is
+// always the same, for a fuzzer's workers each have their own memory.
 func keys(t testing.TB, algorithm string) pairOfKeys {
 	t.Helper()
 	keysMu.Lock()
 	defer keysMu.Unlock()
-	if _, ok := keyPool[algorithm]; !ok {
+	if _, ok := keyPool[algorithm]; !ok && algorithm == "EdDSA" {
+		keyPool[algorithm] = fixedKeys(t)
+	} else if !ok {
 		keyPool[algorithm] = newKeys(t, algorithm)
 	}
 	return keyPool[algorithm]
+}
+
+func fixedKeys(t testing.TB) pairOfKeys {
+	t.Helper()
+	key := ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize))
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := x509.MarshalPKIXPublicKey(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	signing, err := jose.ParseSigningKey(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public}))
+	return pairOfKeys{signing, verifyingKeys(t, text), text}
 }
 
 func newKeys(t testing.TB, algorithm string) pairOfKeys {
@@ -177,7 +203,7 @@ func swap(t testing.TB, text, old, replacement string) string {
 func commandSteps(t testing.TB, text string) (*pipeline.Pipeline, []*pipeline.CommandStep) {
 	t.Helper()
 	p, err := pipeline.Parse(strings.NewReader(text))
-	if err != nil {
+	if err != nil && warning.As(err) == nil {
 		t.Fatal(err)
 	}
 	var all []*pipeline.CommandStep

@@ -158,6 +158,14 @@ func TestJob(t *testing.T) {
 	}
 }
 
+// An adjustment that is null would be a panic in go-pipeline.
+func TestJobEmptyAdjustment(t *testing.T) {
+	t.Parallel()
+	_, steps := commandSteps(t, sign(t, "steps: [{command: make, matrix: {setup: [a], adjustments: [~]}}]", nil))
+	job := object{"step": steps[0], "env": object{"BUILDKITE_COMMAND": "make", "BUILDKITE_REPO": widgets}, "matrix_permutation": object{"": "a"}}
+	wantRules(t, "a job", checkJob(t, encode(t, job), options(t)), report.JobMismatch)
+}
+
 // A permutation that an adjustment adds is one.
 func TestJobAdjustment(t *testing.T) {
 	t.Parallel()
@@ -254,6 +262,23 @@ func TestStrictEnvironment(t *testing.T) {
 	wantRules(t, "signed", checkJob(t, encode(t, job), o))
 	at(t, job, "env")["Path"] = "/tmp"
 	wantRules(t, "in other letters", checkJob(t, encode(t, job), o), report.UnsignedEnvironment)
+}
+
+// The list is for people too.
+func TestSteering(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, group := range buildkite.Steering {
+		if group.What == "" || len(group.Patterns) == 0 {
+			t.Errorf("the group %q of %d patterns", group.What, len(group.Patterns))
+		}
+		for _, pattern := range group.Patterns {
+			if name := strings.TrimSuffix(pattern, "*"); name == "" || name != strings.ToUpper(name) || strings.ContainsAny(name, "* ") || seen[pattern] {
+				t.Errorf("the pattern %q", pattern)
+			}
+			seen[pattern] = true
+		}
+	}
 }
 
 func TestJobRefused(t *testing.T) {

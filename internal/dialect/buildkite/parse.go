@@ -75,7 +75,7 @@ func parse(text []byte) (*document, error) {
 	}
 	d := &document{pipeline: new(pipeline.Pipeline)}
 	if err := ordered.Unmarshal(tree, d.pipeline); err != nil && warning.As(err) == nil {
-		return nil, &PipelineError{Reason: "the pipeline cannot be read: " + err.Error(), Advice: advicePipeline}
+		return nil, &PipelineError{Reason: fmt.Sprintf("the pipeline cannot be read: %.300v", err), Advice: advicePipeline}
 	}
 	root := follow(tree.Content[0])
 	list := root
@@ -123,7 +123,7 @@ func name(fields []pair, number string) string {
 	return "step " + number
 }
 
-// known tells why a step cannot be handled: it is of no known type, or it can be
+// unknown tells why a step cannot be handled: it is of no known type, or it can be
 // read as one step or another. It is empty for a step that can.
 func (s *step) unknown() string {
 	if _, ok := s.parsed.(*pipeline.UnknownStep); ok {

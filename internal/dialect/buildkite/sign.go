@@ -86,13 +86,13 @@ func Sign(text []byte, o SignOptions) ([]byte, error) {
 	err = signature.SignSteps(context.Background(), d.pipeline.Steps, key, o.RepositoryURL,
 		signature.WithEnv(with(d.pipeline.Env.ToMap(), o.Bound)))
 	if err != nil {
-		return nil, &PipelineError{Reason: "the pipeline cannot be signed: " + err.Error(), Advice: advicePipeline}
+		return nil, &PipelineError{Reason: fmt.Sprintf("the pipeline cannot be signed: %.300v", err), Advice: advicePipeline}
 	}
 	var signed bytes.Buffer
 	encoder := yaml.NewEncoder(&signed)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(d.pipeline); err != nil {
-		return nil, &PipelineError{Reason: "the pipeline cannot be written: " + err.Error(), Advice: advicePipeline}
+		return nil, &PipelineError{Reason: fmt.Sprintf("the pipeline cannot be written: %.300v", err), Advice: advicePipeline}
 	}
 	return signed.Bytes(), encoder.Close()
 }
@@ -134,7 +134,7 @@ func noInterpolation(text string) error {
 	names, err := interpolate.Identifiers(text)
 	switch {
 	case err != nil:
-		return &PipelineError{Reason: "the pipeline has a variable to be replaced that cannot be read: " + err.Error(), Advice: advice}
+		return &PipelineError{Reason: fmt.Sprintf("the pipeline has a variable to be replaced that cannot be read: %.200v", err), Advice: advice}
 	case len(names) > 0:
 		slices.Sort(names)
 		list := strings.Join(slices.Compact(names), ", $")
