@@ -172,6 +172,9 @@ func (g *gate) configure(path string) error {
 	}
 	g.endsRunner, g.folder = g.config.EndWorker, filepath.Dir(path)
 	for _, k := range g.config.Keyless {
+		if err := jwks.CheckIssuer(k.Issuer); err != nil {
+			return usage(adviceIssuer, "%s: %w", path, err)
+		}
 		issuer := keyless.Issuer{URL: k.Issuer}
 		for _, claims := range k.Identities {
 			identity := keyless.Identity{}
@@ -308,11 +311,11 @@ func (g *gate) trust(ctx context.Context, token string) (policy.Trust, error) {
 			continue
 		}
 		text, err := g.read("the jwks", k.JWKS, maxKeySize)
-		if err == nil {
-			issuers[i].Keys, err = jose.ParseIssuerKeys(text)
-		}
 		if err != nil {
 			return nil, err
+		}
+		if issuers[i].Keys, err = jose.ParseIssuerKeys(text); err != nil {
+			return nil, usage("", "the jwks %.200q: %w", k.JWKS, err)
 		}
 	}
 	source := jwks.Source{Client: g.client, Note: func(err error) { g.say("note", err.Error()) }}

@@ -111,8 +111,8 @@ func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, token string)
 		return nil, usage("", "--trusted-identity: %w", err)
 	}
 	// It is wrong whatever the token says.
-	if !strings.HasPrefix(f.issuer, "https://") || strings.ContainsAny(f.issuer, "?#") {
-		return nil, usage(adviceIssuer, "the trusted issuer is no https URL, or has a query or a fragment")
+	if err := jwks.CheckIssuer(f.issuer); err != nil {
+		return nil, usage(adviceIssuer, "--trusted-issuer: %w", err)
 	}
 	issuer := keyless.Issuer{URL: f.issuer, Identities: []keyless.Identity{identity}}
 	if f.jwks != "" {
@@ -178,7 +178,7 @@ func refusalOf(err error) (policy.Trust, error) {
 	case errors.Is(err, jwks.ErrIssuer), errors.As(err, new(*jose.KeyError)):
 		return refusal{err}, nil
 	}
-	return nil, undecided("without the issuer's keys nothing can be verified; try again, or give them as a file with --jwks", "%w", err)
+	return nil, undecided("without the issuer's keys nothing can be verified; try again, or give them as a file: --jwks, in a worker's config jwks", "%w", err)
 }
 
 // A refusal trusts nobody.

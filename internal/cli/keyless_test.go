@@ -122,12 +122,12 @@ func TestKeylessFlags(t *testing.T) {
 		{"sub", "the claim sub cannot be trusted", "claims of its own", with(trusting, "--trusted-identity", "sub=repo:acme/widgets:ref:refs/heads/main"), nil},
 		{"no pair", "is not of the form claim=value", "repository=", with(trusting, "--trusted-identity", "acme/widgets"), nil},
 		{"no value", "the claim ref has no value", "", with(trusting, "--trusted-identity", "ref="), nil},
-		{"issuer over http", "no https URL", "https://host", with(trusting, "--trusted-issuer", "http://127.0.0.1:1"), nil},
-		{"issuer over http, and a file", "no https URL", "https://host", with(trusting, "--jwks", set, "--trusted-issuer", "http://127.0.0.1:1"), nil},
-		{"issuer with a query", "has a query", "https://host", with(trusting, "--trusted-issuer", k.provider.Issuer()+"?a=b"), nil},
+		{"issuer over http", "not an https URL", "https://host", with(trusting, "--trusted-issuer", "http://127.0.0.1:1"), nil},
+		{"issuer over http, and a file", "not an https URL", "https://host", with(trusting, "--jwks", set, "--trusted-issuer", "http://127.0.0.1:1"), nil},
+		{"issuer with a query", "a query", "https://host", with(trusting, "--trusted-issuer", k.provider.Issuer()+"?a=b"), nil},
 		{"issuer with a fragment", "a fragment", "https://host", with(trusting, "--trusted-issuer", k.provider.Issuer()+"#"), nil},
-		{"issuer without a scheme", "no https URL", "https://host", with(trusting, "--trusted-issuer", "127.0.0.1"), nil},
-		{"no issuer", "no https URL", "https://host", with(trusting, "--trusted-issuer", ""), nil},
+		{"issuer without a scheme", "not an https URL", "https://host", with(trusting, "--trusted-issuer", "127.0.0.1"), nil},
+		{"no issuer", "not an https URL", "https://host", with(trusting, "--trusted-issuer", ""), nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			k.t = t
@@ -149,7 +149,7 @@ func TestKeylessFlags(t *testing.T) {
 	// The issuer of a token is not known before it is looked at, but its form is.
 	k.t = t
 	other := k.forge(forged{identity: map[string]any{"iss": "https://user@127.0.0.1"}})
-	k.fails(exitUsage, "the trusted issuer", "verify", "--keyless", "--trusted-identity", "repository=acme/widgets", "--token", other, "--trusted-issuer", "https://user@127.0.0.1")
+	k.fails(exitUsage, "--trusted-issuer", "verify", "--keyless", "--trusted-identity", "repository=acme/widgets", "--token", other, "--trusted-issuer", "https://user@127.0.0.1")
 }
 
 // TestKeylessNoPermission says what to add to a workflow before anything is asked.

@@ -41,6 +41,9 @@ func (a *app) readToken(t tokenFlags) (string, error) {
 	token := dropLineEnd(text)
 	if tokenForm.Match(bytes.TrimSpace(token)) {
 		a.keep(token)
+		if _, identity, ok := bytes.Cut(token, []byte("~")); ok {
+			a.keep(identity)
+		}
 	}
 	return string(token), nil
 }

@@ -60,6 +60,13 @@ func Discover(ctx context.Context, client *http.Client, issuer string) (Keys, er
 	return Keys{Set: set, Keep: keep(header)}, nil
 }
 
+// CheckIssuer tells whether an issuer has the form of one. An error wraps
+// [ErrAddress].
+func CheckIssuer(issuer string) error {
+	_, err := parseIssuer(issuer)
+	return err
+}
+
 // parseIssuer parses an issuer identifier (OpenID Connect Core 1.0, section 1.2).
 func parseIssuer(issuer string) (*url.URL, error) {
 	u, err := url.Parse(issuer)

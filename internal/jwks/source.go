@@ -18,7 +18,7 @@ type Source struct {
 // the one that it looks for or cannot be used, and who asks once more. Errors are
 // those of [Discover].
 func (s *Source) Keys(ctx context.Context, issuer string, fresh bool) (Keys, error) {
-	if _, err := parseIssuer(issuer); err != nil {
+	if err := CheckIssuer(issuer); err != nil {
 		return Keys{}, err
 	}
 	if s.Cache != nil && !fresh {

@@ -38,7 +38,7 @@ func ParseIdentity(pairs []string) (Identity, error) {
 	for _, pair := range pairs {
 		claim, value, found := strings.Cut(pair, "=")
 		if !found {
-			return nil, &Error{fmt.Sprintf("%.100q is not of the form claim=value", pair), "such as repository=acme/orchestrator"}
+			return nil, &Error{"there is one that is not of the form claim=value", "such as repository=acme/orchestrator"}
 		}
 		i[claim] = append(i[claim], value)
 	}
