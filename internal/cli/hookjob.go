@@ -73,22 +73,32 @@ func (g *gate) readJob() (err error) {
 	return err
 }
 
-func (g *gate) readEnvironment(plain, asJSON string) error {
+func (g *gate) readEnvironment(plain, asJSON string) (err error) {
+	if g.job.environment, err = g.jobEnvironment(plain, asJSON); err != nil {
+		return err
+	}
+	if g.job.run, err = g.job.environment.Context(); err != nil {
+		return usage("", "the job's environment: %w", err)
+	}
+	return nil
+}
+
+// jobEnvironment reads the environment of a job out of a file that an agent has
+// written: the one with JSON if there is one.
+func (a *app) jobEnvironment(plain, asJSON string) (buildkite.Environment, error) {
 	parse, path := buildkite.ParseEnvironmentJSON, asJSON
 	if asJSON == "" {
 		parse, path = buildkite.ParseEnvironment, plain
 	}
-	text, err := g.readFile("the job's environment", path, maxEnvironment)
+	text, err := a.readFile("the job's environment", path, maxEnvironment)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if g.job.environment, err = parse(string(text)); err == nil {
-		g.job.run, err = g.job.environment.Context()
-	}
+	environment, err := parse(string(text))
 	if err != nil {
-		return usage("", "the job's environment: %w", err)
+		return nil, usage("", "the job's environment: %w", err)
 	}
-	return nil
+	return environment, nil
 }
 
 // A record is a line of the audit log.

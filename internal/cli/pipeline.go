@@ -46,9 +46,10 @@ var ofPipeline = []string{"pipeline", "repository-url", "in-place", "bind", "for
 // checkFormat refuses flags that mean nothing for what is signed.
 func checkFormat(c *cobra.Command, f *signPipelineFlags) (err error) {
 	pipeline := f.format == formatBuildkite
-	c.Flags().Visit(func(flag *pflag.Flag) {
+	c.Flags().VisitAll(func(flag *pflag.Flag) {
 		at := slices.Index(ofPipeline, flag.Name)
 		switch {
+		case !flag.Changed: // a variable can change one too
 		case pipeline && at < 0:
 			err = usage("leave it out", "--%s means nothing with --format buildkite", flag.Name)
 		case !pipeline && at >= 0 && at < slices.Index(ofPipeline, "format"):
@@ -157,15 +158,17 @@ func (f *checkPipelineFlags) validate(checked bool) error {
 }
 
 // splitBound takes from the facts that are expected those that steps are bound to.
+// One without a value, or for the second time, stays.
 func splitBound(expect []string) (rest []string, bound map[string]string) {
 	bound = map[string]string{}
 	for _, item := range expect {
 		name, value, _ := strings.Cut(item, "=")
-		if variable, err := boundVariable(name); err == nil {
-			bound[variable] = value
-		} else {
+		variable, err := boundVariable(name)
+		if _, again := bound[variable]; err != nil || value == "" || again {
 			rest = append(rest, item)
+			continue
 		}
+		bound[variable] = value
 	}
 	return rest, bound
 }
@@ -193,7 +196,10 @@ func (a *app) verifyPipeline(ctx context.Context, f *verifyFlags, bound map[stri
 	case p.job != "":
 		c, err = buildkite.CheckJob(text, o)
 	default:
-		c, err = buildkite.CheckVariables(a.environment(), text, o)
+		var environment buildkite.Environment
+		if environment, err = a.environment(); err == nil {
+			c, err = buildkite.CheckVariables(environment, text, o)
+		}
 	}
 	var unread *buildkite.PipelineError
 	var unclear *buildkite.Error
@@ -240,12 +246,16 @@ func (a *app) pipelineFindings(f *verifyFlags, c buildkite.Checked) []report.Fin
 	return findings
 }
 
-// environment returns the variables of this process.
-func (a *app) environment() buildkite.Environment {
+// environment returns the variables of the job at hand: as its agent has written
+// them for a hook, or those of this process, which has some of its own beside them.
+func (a *app) environment() (buildkite.Environment, error) {
+	if plain, asJSON := a.Getenv(environmentFile), a.Getenv(environmentJSONFile); plain != "" || asJSON != "" {
+		return a.jobEnvironment(plain, asJSON)
+	}
 	e := buildkite.Environment{}
 	for _, variable := range slices.Backward(a.Environ) {
 		name, value, _ := strings.Cut(variable, "=")
 		e[name] = value
 	}
-	return e
+	return e, nil
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/buildkite/go-pipeline"
 	"github.com/buildkite/go-pipeline/signature"
@@ -119,22 +120,30 @@ func (c *Checked) checkStep(file string, d *document, s *step, v *verifier, env 
 		c.add(report.BadStepSignature, report.Fail, file, s.node, s.name+" "+reason)
 		return
 	}
-	covered := true
+	passed, covered := true, covered(s.command)
 	for _, variable := range d.env {
-		if o.StrictEnvironment && !covers(s.command, variable.name) {
-			covered = false
+		if o.StrictEnvironment && !covered[variable.name] {
+			passed = false
 			c.add(report.UnsignedEnvironment, report.Fail, file, variable.key, fmt.Sprintf("the signature of %s does not cover %.60q of the pipeline's env", s.name, variable.name))
 		}
 	}
-	if covered {
+	if passed {
 		c.add(report.BadStepSignature, report.Pass, file, s.node, s.name+" is as it was signed")
 	}
 }
 
-// covers tells whether a signature covers a variable.
-func covers(s *pipeline.CommandStep, variable string) bool {
-	_, own := s.Env[variable]
-	return own || slices.Contains(s.Signature.SignedFields, signature.EnvNamespacePrefix+variable)
+// covered returns the variables that a signature covers.
+func covered(s *pipeline.CommandStep) map[string]bool {
+	c := make(map[string]bool, len(s.Env)+len(s.Signature.SignedFields))
+	for variable := range s.Env {
+		c[variable] = true
+	}
+	for _, f := range s.Signature.SignedFields {
+		if variable, ok := strings.CutPrefix(f, signature.EnvNamespacePrefix); ok {
+			c[variable] = true
+		}
+	}
+	return c
 }
 
 // unbound tells which variable a step should be bound to and is not.
@@ -157,8 +166,12 @@ func (c *Checked) note(d *document, s *step) {
 				fields = append(fields, f.name)
 			}
 		}
+		if s.command.Signature == nil {
+			break
+		}
+		covered := covered(s.command)
 		for _, variable := range d.env {
-			if s.command.Signature != nil && !covers(s.command, variable.name) {
+			if !covered[variable.name] {
 				fields = append(fields, signature.EnvNamespacePrefix+variable.name)
 			}
 		}

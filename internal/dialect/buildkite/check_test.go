@@ -1,11 +1,14 @@
 package buildkite_test
 
 import (
+	"crypto/ed25519"
+	"encoding/base64"
 	"errors"
 	"maps"
 	"strings"
 	"testing"
 
+	"github.com/buildkite/go-pipeline/signature"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/countersign-ci/countersign/internal/dialect/buildkite"
@@ -33,7 +36,7 @@ func TestTampered(t *testing.T) {
 	first, second := steps[0].Signature.Value, steps[1].Signature.Value
 	o := options(t)
 	o.StrictEnvironment = true
-	header, signature, _ := strings.Cut(first, "..")
+	header, bytes, _ := strings.Cut(first, "..")
 	const fields = "      signed_fields:\n        - command\n"
 	other, twoKeys := newKeys(t, "EdDSA"), newKeys(t, "ES512")
 	for _, c := range []struct {
@@ -64,10 +67,10 @@ func TestTampered(t *testing.T) {
 		{"another type", swap(t, signed, "    command: make\n", "    command: make all\n    type: wait\n"), []string{`unsigned-step 2:5 step "build" has a command or plugins, and its type is one that is not signed`}},
 		{"an unknown step", swap(t, signed, "steps:\n", "steps:\n  - other\n"), []string{"unsigned-step 2:5 step 1 is of no known type, so it is not known what of it must be signed"}},
 		{"the algorithm", strings.Replace(signed, "algorithm: EdDSA", "algorithm: ES512", 1), []string{`bad-step-signature 2:5 step "build" is signed with another algorithm than EdDSA, which is the key's`}},
-		{"no signature bytes", strings.Replace(signed, signature, "", 1), []string{`bad-step-signature 2:5 step "build"` + changed}},
+		{"no signature bytes", strings.Replace(signed, bytes, "", 1), []string{`bad-step-signature 2:5 step "build"` + changed}},
 		{"white space", strings.Replace(signed, "value: "+first, `value: "`+first+`\n"`, 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
-		{"a payload", strings.Replace(signed, first, header+".e30."+signature, 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
-		{"other base64", strings.Replace(signed, signature, signature+"==", 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
+		{"a payload", strings.Replace(signed, first, header+".e30."+bytes, 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
+		{"other base64", strings.Replace(signed, bytes, bytes+"==", 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
 		{"no JSON", strings.Replace(signed, header, "e30x", 1), []string{`bad-step-signature 2:5 step "build" has a signature that is not in the form of one`}},
 		{"an empty header", strings.Replace(signed, header, "e30", 1), []string{`bad-step-signature 2:5 step "build" has a signature whose header is not made of alg and kid alone`}},
 	} {
@@ -95,6 +98,53 @@ func TestTampered(t *testing.T) {
 	}
 	o.RepositoryURL = "https://github.com/acme/gadgets.git"
 	wantRules(t, "another repository", check(t, signed, o), report.BadStepSignature, report.BadStepSignature)
+}
+
+// TestHeader has a signature that holds have a header of each kind.
+func TestHeader(t *testing.T) {
+	t.Parallel()
+	pair := keys(t, "EdDSA")
+	set, err := pair.public.JWKS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := sign(t, "steps: [{command: make}]", nil)
+	_, steps := commandSteps(t, signed)
+	var r recorder
+	err = signature.VerifyStep(t.Context(), steps[0], set, widgets, signature.WithLogger(&r), signature.WithDebugSigning(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, _, _ := strings.Cut(r.payloads.String(), " checksum: ")
+	id := pair.private.ID()
+	const open = " has a signature whose header is not made of alg and kid alone"
+	const form = " has a signature that is not in the form of one"
+	for _, c := range []struct{ header, want string }{
+		{`{"alg":"EdDSA","kid":"` + id + `"}`, ""},
+		{`{"kid": "` + id + `", "alg": "EdDSA"}`, ""},
+		{`{"alg":"ES512","kid":"` + id + `"}`, " is signed with another algorithm than EdDSA, which is the key's"},
+		{`{"alg":"none","kid":"` + id + `"}`, " is signed with another algorithm than EdDSA, which is the key's"},
+		{`{"alg":"EdDSA","kid":"` + id + `","jku":"https://example.com"}`, open},
+		{`{"alg":"EdDSA","kid":"` + id + `","crit":[]}`, open},
+		{`{"alg":"EdDSA","kid":["` + id + `"]}`, open},
+		{`{"alg":"EdDSA","KID":"` + id + `"}`, open},
+		{`{"alg":"EdDSA"}`, open},
+		{`{"alg":"EdDSA","kid":"` + id + `","kid":"` + id + `"}`, form},
+		{`[]`, form},
+		{`{"alg":"EdDSA","kid":"other"}`, ` is signed with the key "other", which is not among those to check with`},
+	} {
+		encode := base64.RawURLEncoding.EncodeToString
+		input := encode([]byte(c.header)) + "." + encode([]byte(payload))
+		value := encode([]byte(c.header)) + ".." + encode(ed25519.Sign(ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)), []byte(input)))
+		var want []string
+		if c.want != "" {
+			want = []string{"bad-step-signature 2:5 step 1" + c.want}
+		}
+		got := check(t, strings.Replace(signed, steps[0].Signature.Value, value, 1), options(t))
+		if diff := cmp.Diff(want, lines(got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.header, diff)
+		}
+	}
 }
 
 // Keys that are secrets cannot be handed over.
@@ -160,6 +210,16 @@ func TestUnsigned(t *testing.T) {
 	}
 	if got := check(t, sign(t, "steps: [{command: make}, wait]", nil), options(t)); len(got.Unsigned) > 0 {
 		t.Errorf("unsigned in a step with nothing but a command: %v", got.Unsigned)
+	}
+}
+
+// What is merged into a step is of the step.
+func TestUnsignedMerged(t *testing.T) {
+	t.Parallel()
+	got := check(t, "steps:\n- <<: {label: a, if: b}\n  command: make\n  key: c\n", options(t))
+	want := []buildkite.Unsigned{{Name: `step "c"`, Line: 2, Column: 3, Fields: []string{"key", "label", "if"}}}
+	if diff := cmp.Diff(want, got.Unsigned); diff != "" {
+		t.Errorf("unsigned (-want +got):\n%s", diff)
 	}
 }
 

@@ -153,10 +153,10 @@ func checkJob(v jose.Value, env Environment, matrix pipeline.MatrixPermutation, 
 	if reason != "" {
 		fail(report.JobMismatch, "the job does not match "+name+": "+reason)
 	} else if o.StrictEnvironment {
-		checkout := checkoutVariables(matched.Checkout)
+		covered, checkout := covered(matched), checkoutVariables(matched.Checkout)
 		for _, variable := range slices.Sorted(maps.Keys(env)) {
 			_, has := checkout[variable]
-			if steers(variable) && !has && !compared(variable) && !covers(matched, variable) {
+			if steers(variable) && !has && !compared(variable) && !covered[variable] {
 				fail(report.UnsignedEnvironment, fmt.Sprintf("nobody signed the variable %.60q of the job", variable))
 			}
 		}

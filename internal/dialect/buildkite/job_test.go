@@ -158,6 +158,31 @@ func TestJob(t *testing.T) {
 	}
 }
 
+// The permutation counts where nothing of the step has it too.
+func TestJobMatrixAlone(t *testing.T) {
+	t.Parallel()
+	_, steps := commandSteps(t, sign(t, "steps: [{command: make, matrix: {setup: [a, b], adjustments: [{with: b, skip: true}, {with: c, soft_fail: true}]}}]", nil))
+	for _, c := range []struct {
+		permutation any
+		want        []string
+	}{
+		{object{"": "a"}, nil},
+		{object{"": "c"}, nil},
+		{object{"": "b"}, []string{report.JobMismatch}},
+		{object{"": "d"}, []string{report.JobMismatch}},
+		{object{"os": "a"}, []string{report.JobMismatch}},
+		{object{"": "a", "os": "a"}, []string{report.JobMismatch}},
+		{object{}, []string{report.JobMismatch}},
+		{nil, []string{report.JobMismatch}},
+	} {
+		job := object{"step": steps[0], "env": object{"BUILDKITE_COMMAND": "make", "BUILDKITE_REPO": widgets}, "matrix_permutation": c.permutation}
+		wantRules(t, encode(t, c.permutation), checkJob(t, encode(t, job), options(t)), c.want...)
+	}
+	_, steps = commandSteps(t, sign(t, "steps: [{command: make}]", nil))
+	job := object{"step": steps[0], "env": object{"BUILDKITE_COMMAND": "make", "BUILDKITE_REPO": widgets}, "matrix_permutation": object{"": "a"}}
+	wantRules(t, "a permutation of no matrix", checkJob(t, encode(t, job), options(t)), report.JobMismatch)
+}
+
 // An adjustment that is null would be a panic in go-pipeline.
 func TestJobEmptyAdjustment(t *testing.T) {
 	t.Parallel()

@@ -3,12 +3,15 @@ package buildkite
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/buildkite/go-pipeline"
 	"github.com/buildkite/go-pipeline/signature"
+	"github.com/buildkite/go-pipeline/warning"
 	"github.com/buildkite/interpolate"
 	"gopkg.in/yaml.v3"
 
@@ -58,7 +61,8 @@ type SignOptions struct {
 //
 // Unlike it Sign refuses an empty text with a hint, a second document, which the
 // stock tool drops, a name that stands there twice, a step with both `command` and
-// `commands`, and numbers of 2^53 or more in what is signed.
+// `commands`, numbers of 2^53 or more in what is signed, and what is read otherwise
+// once it is printed.
 //
 // What is bound is signed as if it were in the pipeline's `env`, and is not written
 // there. The agent takes such a value from the job. It is to upload a pipeline that
@@ -92,9 +96,36 @@ func Sign(text []byte, o SignOptions) ([]byte, error) {
 	encoder := yaml.NewEncoder(&signed)
 	encoder.SetIndent(2)
 	if err := encoder.Encode(d.pipeline); err != nil {
-		return nil, &PipelineError{Reason: fmt.Sprintf("the pipeline cannot be written: %.300v", err), Advice: advicePipeline}
+		return nil, unwritable(err)
 	}
-	return signed.Bytes(), encoder.Close()
+	if err := encoder.Close(); err != nil {
+		return nil, unwritable(err)
+	}
+	if err := d.sameAs(signed.Bytes()); err != nil {
+		return nil, err
+	}
+	return signed.Bytes(), nil
+}
+
+// sameAs checks that what is printed is read as what was signed. go-pipeline reads
+// some odd pipelines, such as a matrix without setup, otherwise than it printed them.
+func (d *document) sameAs(text []byte) error {
+	again, err := pipeline.Parse(bytes.NewReader(text))
+	if err != nil && warning.As(err) == nil {
+		return unwritable(err)
+	}
+	signed, err := json.Marshal(d.pipeline)
+	if err != nil { // it cannot be uploaded either
+		return unwritable(err)
+	}
+	if read, err := json.Marshal(again); err != nil || !bytes.Equal(signed, read) {
+		return &PipelineError{Reason: "the pipeline is read as another one when it is printed", Advice: advicePipeline}
+	}
+	return nil
+}
+
+func unwritable(err error) error {
+	return &PipelineError{Reason: fmt.Sprintf("the pipeline cannot be written: %.300v", err), Advice: advicePipeline}
 }
 
 // check returns the key as go-pipeline takes it.

@@ -158,6 +158,8 @@ func TestSignRefused(t *testing.T) {
 		{"steps: [] # $HOME", "has variables to be replaced: $HOME"},
 		{"steps: [{command: 'echo ${'}]", "that cannot be read"},
 		{"steps: [{plugins: [{a: .nan}]}]", "number"},
+		{"steps: [{command: make, matrix: {adjustments: [{with: a}]}}]", "is read as another one when it is printed"},
+		{"steps: [{command: make, priority: .nan}]", "cannot be written"},
 		{"steps: [{command: make, env: {BUILDKITE_COMMIT: a}}]", "step 1 sets BUILDKITE_COMMIT"},
 		{"env: {BUILDKITE_COMMIT: a}\nsteps: [{command: make}]", "line 1, column 7: the pipeline sets BUILDKITE_COMMIT"},
 	} {
@@ -192,6 +194,9 @@ func TestUnsafeIntegers(t *testing.T) {
 	for _, text := range []string{
 		"steps: [{plugins: [{a: {id: 9007199254740991}}]}]", "steps: [{plugins: [{a: {id: '9007199254740993'}}]}]",
 		"steps: [{plugins: [{a: {id: -9007199254740991}}]}]", "steps: [{plugins: [{a: {id: 0.1}}]}]", "steps: [{command: make, priority: 9007199254740993}]",
+		// What is merged and overridden is not there.
+		"a: &a {command: 9007199254740993}\nsteps: [{<<: *a, command: make}, {command: make, <<: *a}]",
+		"steps: [{<<: [{command: make}, {command: 9007199254740993}]}]",
 	} {
 		wantRules(t, text, check(t, sign(t, text, nil), options(t)))
 	}

@@ -76,10 +76,11 @@ func (v *verifier) verify(s *pipeline.CommandStep, repositoryURL string, env map
 // fields, or a signature over fewer of them, would leave that field to anybody.
 func checkFields(s *pipeline.CommandStep, env map[string]string) string {
 	fields := s.Signature.SignedFields
-	for i, f := range fields {
+	seen := make(map[string]bool, len(fields))
+	for _, f := range fields {
 		variable, isVariable := strings.CutPrefix(f, signature.EnvNamespacePrefix)
 		switch {
-		case slices.Contains(fields[:i], f):
+		case seen[f]:
 			return fmt.Sprintf("has a signature with the field %.60q twice", f)
 		case isVariable:
 			if _, ok := env[variable]; !ok {
@@ -88,6 +89,7 @@ func checkFields(s *pipeline.CommandStep, env map[string]string) string {
 		case f != fieldRepository && (f == "commands" || !signedField(f)):
 			return fmt.Sprintf("has a signature over the field %.60q, which is not known here", f)
 		}
+		seen[f] = true
 	}
 	required := []string{fieldCommand, fieldEnv, fieldPlugins, fieldMatrix, fieldRepository}
 	if len(s.Secrets) > 0 {
@@ -97,7 +99,7 @@ func checkFields(s *pipeline.CommandStep, env map[string]string) string {
 		required = append(required, fieldCheckout)
 	}
 	for _, f := range required {
-		if !slices.Contains(fields, f) {
+		if !seen[f] {
 			return "has a signature that does not cover " + f
 		}
 	}
