@@ -33,6 +33,11 @@ func TestSignPipeline(t *testing.T) {
 	if len(r.failures()) != 3 || strings.Contains(stderr, "note: of step \"test\" this is not signed: agents") {
 		t.Errorf("with --require-unsigned-none there is %+v", r.failures())
 	}
+	for _, f := range r.failures() {
+		if f.File != filepath.ToSlash(p.path("signed.yml")) || f.Line < 1 || f.Column < 1 {
+			t.Errorf("what is not signed has no place: %+v", f)
+		}
+	}
 	p.write("bare.yml", "steps: [{command: make}]\n")
 	p.write("bare-signed.yml", p.sign("bare.yml"))
 	p.wantCheck("", p.verifyingFile("bare-signed.yml", "--require-unsigned-none")...)
@@ -135,7 +140,7 @@ func TestPipelineKeys(t *testing.T) {
 	}
 	for _, args := range [][]string{p.signing("plain.yml"), p.verifyingFile("signed.yml")} {
 		p.wantFails(exitUsage, "", noKey(args, "--secret-file", secret)...)
-		p.wantFails(exitUsage, "", noKey(args, "--keyless")...)
+		p.wantFails(exitUsage, map[string]string{"sign": "--keyless means nothing", "verify": "steps are signed with keys"}[args[0]], noKey(args, "--keyless")...)
 		p.wantFails(exitUsage, "there is no key", noKey(args)...)
 		p.wantFails(exitUsage, "", p.replaced(args, "--key", "--token-file")...)
 	}

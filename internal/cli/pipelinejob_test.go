@@ -60,6 +60,10 @@ func (p *pipelineTest) wantJob(rule string, step map[string]any, env map[string]
 	file = p.writeJSON("step.json", step)
 	p.env = env
 	p.wantCheck(rule, p.verifying(append([]string{"--step", file}, args...)...)...)
+	// In a hook of an agent the job's variables are in a file, and its own count for
+	// nothing.
+	p.env = map[string]string{"BUILDKITE_ENV_JSON_FILE": p.writeJSON("env.json", env), "BUILDKITE_COMMAND": "make evil", "PATH": "/bin"}
+	p.wantCheck(rule, p.verifying(append([]string{"--step", file}, args...)...)...)
 	p.env = map[string]string{}
 }
 

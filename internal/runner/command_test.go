@@ -62,6 +62,10 @@ func TestAnnotate(t *testing.T) {
 			"::error col=7,file=.github/workflows/ci.yml,line=3,title=Countersign%3A unpinned::m\n",
 		},
 		{
+			"whole file", []report.Finding{{Rule: "bad-step-signature", Status: report.Fail, Message: "m", File: "pipeline.yml"}},
+			"::error file=pipeline.yml,title=Countersign%3A bad-step-signature::m\n",
+		},
+		{
 			"file from outside", []report.Finding{{Rule: "unpinned", Status: report.Fail, Message: "m", File: "a:b,c%d\r\ne\x1b.yml", Line: 1, Column: 1}},
 			`::error col=1,file=a%3Ab%2Cc%25d\u000d\u000ae\u001b.yml,line=1,title=Countersign%3A unpinned::m` + "\n",
 		},

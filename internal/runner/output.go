@@ -76,6 +76,8 @@ func Annotate(w io.Writer, findings []report.Finding) error {
 		properties := githubactions.CommandProperties{"title": "Countersign: " + f.Rule}
 		if f.File != "" {
 			properties["file"] = report.Printable(f.File)
+		}
+		if f.Line > 0 {
 			properties["line"] = fmt.Sprint(f.Line)
 			properties["col"] = fmt.Sprint(f.Column)
 		}
