@@ -15,6 +15,7 @@ import (
 
 	"github.com/countersign-ci/countersign/internal/dialect/buildkite"
 	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runner"
 )
 
 // maxPipeline is the size of the largest pipeline or job, in bytes.
@@ -67,6 +68,9 @@ func checkFormat(c *cobra.Command, f *signPipelineFlags) (err error) {
 }
 
 func (a *app) signPipeline(f *signFlags) error {
+	if runner.InAction(a.Getenv) && !f.inPlace {
+		return usage("set `in-place: true`", "the Action has no standard output to print the pipeline on")
+	}
 	key, err := a.signingKey(f.keyFlags)
 	if err != nil {
 		return err

@@ -149,7 +149,9 @@ func TestPipelineFlags(t *testing.T) {
 	p.env = map[string]string{"COUNTERSIGN_COMMAND": "make"}
 	p.wantFails(exitUsage, "--command means nothing", p.signing("plain.yml")...)
 	p.env = map[string]string{"INPUT_MODE": "sign", "INPUT_FORMAT": "buildkite", "INPUT_KEY": p.read("k.jwk"), "INPUT_PIPELINE": p.path("plain.yml"), "INPUT_REPOSITORY_URL": widgetsURL}
-	if code, stdout, stderr := p.run(); code != exitOK || stdout != p.read("signed.yml") {
+	p.wantFails(exitUsage, "no standard output")
+	p.env["INPUT_IN_PLACE"], p.env["INPUT_PIPELINE"] = "true", p.write("action.yml", plainPipeline)
+	if code, stdout, stderr := p.run(); code != exitOK || stdout != "" || p.read("action.yml") != p.read("signed.yml") {
 		t.Errorf("the Action ended with %d: %s", code, stderr)
 	}
 	p.env["INPUT_COMMAND"] = "make"

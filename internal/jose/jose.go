@@ -69,9 +69,6 @@ func refuse(outcome error, format string, args ...any) error {
 // Malformed returns an [Error] with the outcome [ErrMalformed].
 func Malformed(format string, args ...any) error { return refuse(ErrMalformed, format, args...) }
 
-// leeway is how far the clocks of signer and verifier may be apart.
-const leeway = time.Minute
-
 // A Form says how a token has to look.
 type Form struct {
 	// Type is the header's `typ`. Where it is empty, `typ` is absent.
@@ -425,37 +422,4 @@ func parseObject(what, text string) (Value, error) {
 		return Value{}, Malformed("its %s is %s where an object is expected", what, v.Kind)
 	}
 	return v, nil
-}
-
-// CheckTimes checks the time claims that the token's form lists, with a leeway of one minute:
-// that the token is valid now and was not made to be valid for longer than
-// maxLifetime, where that is not zero. The errors wrap [ErrExpired],
-// [ErrNotYetValid] or [ErrLifetimeTooLong].
-func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
-	has := func(name string) bool { return slices.Contains(t.form.Claims, name) }
-	leeway := int64(leeway / time.Second)
-	seconds := now.Unix()
-	var errs []error
-	if has("exp") && seconds-leeway >= t.Expires {
-		errs = append(errs, refuse(ErrExpired, "it had expired by now, %s", date(seconds)))
-	}
-	for _, c := range []struct {
-		name string
-		from int64
-	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
-		if has(c.name) && seconds+leeway < c.from {
-			errs = append(errs, refuse(ErrNotYetValid, "its %s lies after now, %s", c.name, date(seconds)))
-			break
-		}
-	}
-	// Unsigned, the difference cannot overflow.
-	if has("exp") && has("iat") && maxLifetime > 0 && t.Expires > t.IssuedAt &&
-		uint64(t.Expires)-uint64(t.IssuedAt) > uint64(maxLifetime/time.Second) {
-		errs = append(errs, refuse(ErrLifetimeTooLong, "it was made to be valid for more than %s", maxLifetime))
-	}
-	return errs
-}
-
-func date(seconds int64) string {
-	return time.Unix(seconds, 0).UTC().Format(time.RFC3339)
 }

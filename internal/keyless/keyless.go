@@ -153,7 +153,8 @@ type Issuers []Issuer
 // Open returns what a token says if it has the given form and a trusted identity
 // signed it. Otherwise the error is one of [jose.Verify], in that order but that the
 // type stands in the claims and is checked after the signature, or wraps
-// [ErrUntrustedIdentity] or [ErrWrongIssuer], which go last. The claims' times are
+// [ErrUntrustedIdentity] or [ErrWrongIssuer], which go last; only an issuer that is
+// not trusted is refused before its signature is looked at. The claims' times are
 // still to be checked.
 func (all Issuers) Open(form jose.Form, token string) (*jose.Token, error) {
 	u, err := Parse(form, token)

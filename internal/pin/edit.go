@@ -53,7 +53,7 @@ type pinned struct {
 	style           Style
 }
 
-// text returns what a ref is to be written as.
+// pinnedText returns what a ref is to be written as.
 func (r *Ref) pinnedText(p *pinned) string {
 	return r.target.pinned(p.version, p.commit, p.style)
 }

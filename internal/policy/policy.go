@@ -2,8 +2,10 @@
 //
 // [Verify] checks in this order, and the first that fails ends it: missing,
 // malformed (form and header), wrong type, unsupported algorithm, unknown key,
-// bad signature, malformed (claims and spec). After that every field that the
-// spec has is compared with the run, and all that fails is reported.
+// bad signature, malformed (claims and spec). Where an identity signed, one that
+// is not trusted, or not of the repository that iss names, ends it too. After that
+// every field that the spec has is compared with the run, and all that fails is
+// reported.
 //
 // Repository, owner, actor, environment and audience are compared without
 // regard to ASCII case, all else byte by byte. A field for which the run has no

@@ -64,8 +64,8 @@ type Rule struct {
 	Hint  string // what to do then
 }
 
-// Rules are all rules: those for a token, for pins, for signed steps. Of those
-// for a token the first six end a check when they fail.
+// Rules are all rules: those for a token and its use, for pins, for signed
+// steps. Of those for a token the first six end a check when they fail.
 var Rules = []Rule{
 	{MissingToken, "No token, an empty one, or white space. Nobody asked for this run.", "start the run from where runs are signed, and hand the token over as the input `token`"},
 	{MalformedToken, "The token does not have the exact form of one, or its spec has a field that this version does not know.", "`countersign inspect` shows what the token says; hand it over as it was printed"},
