@@ -244,9 +244,12 @@ func (a *app) answer(v any) error {
 	return a.print(text)
 }
 
+// adviceDone is for what fails after all else was done.
+const adviceDone = "nothing was accepted, but a run that was started goes on and a token that was used stays used; see to that before you try again"
+
 func (a *app) print(text []byte) error {
 	if _, err := a.Stdout.Write(text); err != nil {
-		return undecided("", "standard output cannot be written: %w", err)
+		return undecided(adviceDone, "standard output cannot be written: %w", err)
 	}
 	return nil
 }
@@ -255,10 +258,10 @@ func (a *app) print(text []byte) error {
 // count as verified, so what could be read as that comes last.
 func (a *app) results(outputs []runner.Output, summary string) error {
 	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
-		return undecided("", "the job summary cannot be written: %w", err)
+		return undecided(adviceDone, "the job summary cannot be written: %w", err)
 	}
 	if err := runner.WriteOutputs(a.Getenv, outputs); err != nil {
-		return undecided("", "the outputs cannot be written: %w", err)
+		return undecided(adviceDone, "the outputs cannot be written: %w", err)
 	}
 	return nil
 }

@@ -358,3 +358,13 @@ func TestDispatchFile(t *testing.T) {
 		t.Errorf("the run is %+v, the spec %+v", run, spec)
 	}
 }
+
+// What fails after the run was started does not invite to start another one.
+func TestDispatchUnwritable(t *testing.T) {
+	d := newDispatchTest(t)
+	d.program.env["GITHUB_STEP_SUMMARY"] = t.TempDir()
+	_, stderr := d.sign(exitUndecided)
+	if !strings.Contains(stderr, "started: ") || !strings.Contains(stderr, "a run that was started goes on") {
+		t.Error(stderr)
+	}
+}

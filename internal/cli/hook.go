@@ -70,14 +70,18 @@ func only(getenv runner.Getenv, names []string) runner.Getenv {
 	}
 }
 
+// endRunner ends the runner's worker. That there is none is said on a runner alone:
+// there the job goes on.
 func (a *app) endRunner() {
 	a.Sleep(flushTime)
-	switch pid, err := a.EndRunner("countersign refused the job: " + report.Printable(a.reason)); {
-	case errors.Is(err, worker.ErrNoRunner):
-	case err != nil:
-		a.say("error", "the runner's worker cannot be ended: "+err.Error())
-	default:
+	pid, err := a.EndRunner("countersign refused the job: " + report.Printable(a.reason))
+	switch {
+	case err == nil:
 		a.say("ended", fmt.Sprintf("the runner's worker, process %d, so that no step of the job runs", pid))
+	case errors.Is(err, worker.ErrNoRunner) && !runner.OnRunner(a.Getenv):
+	default:
+		a.say("error", "the runner's worker cannot be ended: "+err.Error())
+		a.say("hint", cmp.Or(hintOf(err), "steps with `if: always()` may run; let the runner itself start the hook"))
 	}
 }
 
@@ -134,17 +138,20 @@ func (a *app) runHook(ctx context.Context, path string) error {
 		k, err = g.decide(ctx)
 	}
 	g.record.of(k, err)
-	if logged := g.audit(); logged != nil {
-		a.say("error", logged.Error())
-		err = cmp.Or(err, logged)
-	}
-	if k.report != nil {
+	logged := g.audit()
+	// A report that holds says verified, which a job that is refused all the same is not.
+	if k.report != nil && (k.report.Blocks() || err == nil && logged == nil) {
 		err = cmp.Or(a.show(k.report), verdict(k.report), err)
 		if k.report.Blocks() {
 			g.reason = reasonOf(k.report)
 			a.say("refused", "this worker's owner lets no such job start; "+g.describe())
 		}
 	}
+	if logged != nil && err != nil {
+		a.say("error", logged.Error())
+		a.say("hint", hintOf(logged))
+	}
+	err = cmp.Or(err, logged)
 	if err == nil {
 		a.say(g.record.Decision, g.describe())
 	}
@@ -378,7 +385,7 @@ func (g *gate) openLedger() (*ledger.Ledger, error) {
 		}
 		client, err := github.New(github.Config{APIURL: at.APIURL, Token: strings.TrimSpace(string(token)), HTTP: g.client, Now: g.Now})
 		if err != nil {
-			return nil, err
+			return nil, usage("", "the ledger: %w", err)
 		}
 		return gitLedger(client, at.Repository)
 	}

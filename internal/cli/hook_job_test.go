@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -98,10 +99,12 @@ func TestHookSingleUse(t *testing.T) {
 	h.want(exitUndecided, "", "", "the audit log: ")
 	h.write("hook.yml", "version: 1\nkeys: [owner.jwk]\naudit-log: none/audit.jsonl\n")
 	h.signed()
-	h.want(exitUndecided, "", "", "the audit log: ")
+	if log := h.want(exitUndecided, "", "", "the audit log: "); strings.Count(log, "error: the audit log: ") != 1 || strings.Contains(log, "verified: ") {
+		t.Errorf("it is said twice, or that the job was verified: %s", log)
+	}
 	// A refusal says why all the same.
 	h.inputs(nil)
-	if log := h.want(exitRefused, "", "", "missing-token"); !strings.Contains(log, "the audit log: ") {
+	if log := h.want(exitRefused, "", "", "missing-token"); !regexp.MustCompile(`error: the audit log: .*\nhint: .`).MatchString(log) {
 		t.Errorf("the log says nothing of the audit log: %s", log)
 	}
 }

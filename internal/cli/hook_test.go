@@ -175,12 +175,18 @@ func TestHookFiles(t *testing.T) {
 		{"no certificate", func(h *hookTest) { h.write("ca.pem", "x"); config("keys: [owner.jwk]\nca-file: ca.pem\n")(h) }, "has no certificate"},
 		{"no ledger", config("keys: [owner.jwk]\nledger: {dir: none}\nrules: [{repository: acme/*, single-use: true}]\n"), "the ledger: "},
 		{"no token-file", config("keys: [owner.jwk]\nledger: {repository: acme/ledger, token-file: none}\nrules: [{repository: acme/*, single-use: true}]\n"), "token-file"},
+		{"no token of an API", func(h *hookTest) {
+			h.write("api.token", "two words")
+			config("keys: [owner.jwk]\nledger: {repository: acme/ledger, token-file: api.token}\nrules: [{repository: acme/*, single-use: true}]\n")(h)
+		}, "the ledger: the token has a space"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			h := newHookTest(t)
 			h.signed()
 			test.change(h)
-			h.refused("", test.says)
+			if log := h.refused("", test.says); strings.Contains(log, "verified: ") {
+				t.Errorf("a refused job is called verified: %s", log)
+			}
 		})
 	}
 }
@@ -249,17 +255,20 @@ func TestHookCommandLine(t *testing.T) {
 	}
 }
 
-// TestHookNoWorker says nothing where there is no worker to be ended, and why it
-// could not be.
+// TestHookNoWorker says why a runner's worker could not be ended, and nothing where
+// there is no runner.
 func TestHookNoWorker(t *testing.T) {
 	h := newHookTest(t)
-	h.endErr = worker.ErrNoRunner
-	if code, stderr := h.run(); code != exitRefused || !h.ended || strings.Contains(stderr, "ended: ") || strings.Contains(stderr, worker.ErrNoRunner.Error()) {
-		t.Errorf("exit code %d; %s", code, stderr)
+	for _, h.endErr = range []error{worker.ErrNoRunner, &worker.RunnerError{PID: 7, Cause: errors.New("not allowed")}} {
+		code, stderr := h.run()
+		_, said, _ := strings.Cut(stderr, "error: the runner's worker cannot be ended: "+h.endErr.Error())
+		if code != exitRefused || !h.ended || strings.Contains(stderr, "\nended: ") || !strings.HasPrefix(said, "\nhint: ") {
+			t.Errorf("%v: exit code %d; %s", h.endErr, code, stderr)
+		}
 	}
-	h.endErr = errors.New("not allowed")
-	if code, stderr := h.run(); code != exitRefused || !strings.Contains(stderr, "error: the runner's worker cannot be ended: not allowed") {
-		t.Errorf("exit code %d; %s", code, stderr)
+	h.env, h.endErr = nil, worker.ErrNoRunner
+	if code, stderr := h.run(); code != exitRefused || !h.ended || strings.Contains(stderr, "ended") {
+		t.Errorf("away from a runner: exit code %d; %s", code, stderr)
 	}
 }
 
