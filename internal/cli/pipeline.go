@@ -179,8 +179,8 @@ func splitBound(expect []string) (rest []string, bound map[string]string) {
 
 // verifyPipeline checks a pipeline or a job and adds what it finds to the report.
 func (a *app) verifyPipeline(ctx context.Context, f *verifyFlags, bound map[string]string, k *checked) error {
-	if f.keyless {
-		return usage("give --key", "steps are signed with keys")
+	if f.keyless || len(f.identities) > 0 || f.jwks != "" {
+		return usage("give --key", "steps are signed with keys, and by no identity")
 	}
 	keys, err := a.verifyingKeys(ctx, f.keyFlags)
 	if err != nil {
@@ -225,27 +225,33 @@ func (a *app) verifyPipeline(ctx context.Context, f *verifyFlags, bound map[stri
 // pipelineFindings returns what a check found as the flags count it. What stays
 // unsigned is a note, or refused.
 func (a *app) pipelineFindings(f *verifyFlags, c buildkite.Checked) []report.Finding {
+	softened := func(mode string) report.Status {
+		if mode == "warn" {
+			return report.Warn
+		}
+		return report.Fail
+	}
 	findings := c.Findings
+	for i := range findings {
+		switch {
+		case findings[i].Status == report.Pass:
+		case findings[i].Rule == report.UnsignedStep:
+			findings[i].Status = softened(f.onMissing)
+		default:
+			findings[i].Status = softened(f.onInvalid)
+		}
+	}
 	for _, u := range c.Unsigned {
 		message := fmt.Sprintf("of %s this is not signed: %s", u.Name, strings.Join(u.Fields, ", "))
 		if !f.pipeline.requireUnsignedNone {
 			a.say("note", message)
 			continue
 		}
-		finding := report.Finding{Rule: report.UnsignedStep, Status: report.Fail, Message: message}
+		finding := report.Finding{Rule: report.UnsignedStep, Status: softened(f.onInvalid), Message: message}
 		if f.pipeline.pipeline != "" {
 			finding.File, finding.Line, finding.Column = filepath.ToSlash(f.pipeline.pipeline), u.Line, u.Column
 		}
 		findings = append(findings, finding)
-	}
-	for i := range findings {
-		warn := f.onInvalid == "warn"
-		if findings[i].Rule == report.UnsignedStep {
-			warn = f.onMissing == "warn"
-		}
-		if warn && findings[i].Status == report.Fail {
-			findings[i].Status = report.Warn
-		}
 	}
 	return findings
 }

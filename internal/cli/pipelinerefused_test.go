@@ -60,8 +60,8 @@ func TestCheckPipeline(t *testing.T) {
 	p.wantCheck(report.BadStepSignature, p.replaced(p.verifyingFile("signed.yml"), p.path("k.pub.jwk"), p.path("other.pub.jwk"))...)
 }
 
-// TestPipelineWarnings lets each rule warn and block. Only unsigned-step is about
-// what is missing.
+// TestPipelineWarnings lets each rule warn and block. Only a step without any
+// signature is about what is missing.
 func TestPipelineWarnings(t *testing.T) {
 	t.Parallel()
 	p := newPipelineTest(t)
@@ -77,7 +77,7 @@ func TestPipelineWarnings(t *testing.T) {
 		args              []string
 	}{
 		{report.UnsignedStep, "--on-missing", "--on-invalid", p.verifyingFile("plain.yml")},
-		{report.UnsignedStep, "--on-missing", "--on-invalid", p.verifyingFile("signed.yml", "--require-unsigned-none")},
+		{report.UnsignedStep, "--on-invalid", "--on-missing", p.verifyingFile("signed.yml", "--require-unsigned-none")},
 		{report.BadStepSignature, "--on-invalid", "--on-missing", p.verifyingFile("bad.yml")},
 		{report.BadStepSignature, "--on-invalid", "--on-missing", p.verifyingFile("list.yml")},
 		{report.UnsafeInteger, "--on-invalid", "--on-missing", p.verifyingFile("unsafe.yml")},

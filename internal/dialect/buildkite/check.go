@@ -72,13 +72,18 @@ func CheckPipeline(name string, text []byte, o CheckOptions) (Checked, error) {
 	if fields := unsignedFields(d.fields, "steps", fieldEnv); len(fields) > 0 {
 		c.Unsigned = append(c.Unsigned, Unsigned{"the pipeline", d.fields[0].key.Line, d.fields[0].key.Column, fields})
 	}
+	written := d.pipeline.Env.ToMap()
 	for _, variable := range d.env {
 		if n := unsafeNumber(variable.value); n != nil {
 			c.add(report.UnsafeInteger, report.Fail, name, n, unsafeReason("the pipeline's env", n.Value))
 		}
+		// The signatures are checked with the value that is expected.
+		if value, ok := o.Bound[variable.name]; ok && value != written[variable.name] {
+			c.add(report.BadStepSignature, report.Fail, name, variable.key, "the pipeline sets another "+variable.name+" than expected")
+		}
 	}
 	signed := 0
-	env := with(d.pipeline.Env.ToMap(), o.Bound)
+	env := with(written, o.Bound)
 	for _, s := range d.steps {
 		if reason := s.unknown(); reason != "" {
 			rule := report.UnsignedStep

@@ -65,6 +65,7 @@ func TestTampered(t *testing.T) {
 		{"a number", swap(t, signed, "    command: make\n", "    command: make\n    plugins: [{a: 9007199254740993}]\n"), []string{`unsafe-integer 4:19 step "build" has the number 9007199254740993; from 2^53 on several numbers have one signature`}},
 		{"a second command", swap(t, signed, "    command: make\n", "    commands: make\n    command: make all\n"), []string{`bad-step-signature 2:5 step "build" has both command and commands, so it is not known which of them runs`}},
 		{"another type", swap(t, signed, "    command: make\n", "    command: make all\n    type: wait\n"), []string{`unsigned-step 2:5 step "build" has a command or plugins, and its type is one that is not signed`}},
+		{"steps in a step that is no group", swap(t, signed, "steps:\n", "steps:\n  - type: wait\n    steps: [{command: make}]\n"), []string{"unsigned-step 2:5 step 1 has steps and is not a group, so it is not known whether they run"}},
 		{"an unknown step", swap(t, signed, "steps:\n", "steps:\n  - other\n"), []string{"unsigned-step 2:5 step 1 is of no known type, so it is not known what of it must be signed"}},
 		{"the algorithm", strings.Replace(signed, "algorithm: EdDSA", "algorithm: ES512", 1), []string{`bad-step-signature 2:5 step "build" is signed with another algorithm than EdDSA, which is the key's`}},
 		{"no signature bytes", strings.Replace(signed, bytes, "", 1), []string{`bad-step-signature 2:5 step "build"` + changed}},
@@ -244,7 +245,9 @@ func TestBound(t *testing.T) {
 		{what: "not expected", text: signed, withoutTheOthers: true, want: bad},
 		{what: "not bound", text: unbound, want: bad},
 		{what: "written into the pipeline", text: swap(t, unbound, "REGION: eu", "REGION: eu\n  BUILDKITE_BRANCH: main\n  BUILDKITE_COMMIT: "+commit), want: bad},
-		{what: "another one written into the pipeline", text: swap(t, signed, "REGION: eu", "REGION: eu\n  BUILDKITE_COMMIT: "+commit), variable: "BUILDKITE_COMMIT", value: other, want: bad},
+		{what: "another one written into the pipeline", text: swap(t, signed, "REGION: eu", "REGION: eu\n  BUILDKITE_COMMIT: "+commit), variable: "BUILDKITE_COMMIT", value: other, want: append(bad, bad[0])},
+		{what: "another one written into the pipeline than expected", text: swap(t, signed, "REGION: eu", "REGION: eu\n  BUILDKITE_COMMIT: "+other), want: bad[:1]},
+		{what: "the same one written into the pipeline", text: swap(t, signed, "REGION: eu", "REGION: eu\n  BUILDKITE_COMMIT: "+commit)},
 	} {
 		o := options(t)
 		if !c.withoutTheOthers {

@@ -85,6 +85,9 @@ func permutations(m *pipeline.Matrix) iter.Seq[pipeline.MatrixPermutation] {
 			return tried <= maxPermutations && yield(maps.Clone(p))
 		}
 		for _, a := range m.Adjustments {
+			if a == nil {
+				continue
+			}
 			if !next(pipeline.MatrixPermutation(a.With)) {
 				return
 			}

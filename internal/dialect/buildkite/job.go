@@ -127,7 +127,7 @@ func checkJob(v jose.Value, env Environment, matrix pipeline.MatrixPermutation, 
 		fail(report.UnsignedStep, name+" has no signature")
 		return c, nil
 	}
-	if reason := ambiguous(names, true); reason != "" {
+	if reason := ambiguous(names, true, false); reason != "" {
 		fail(report.BadStepSignature, name+" "+reason)
 		return c, nil
 	}

@@ -189,6 +189,7 @@ func TestJobEmptyAdjustment(t *testing.T) {
 	_, steps := commandSteps(t, sign(t, "steps: [{command: make, matrix: {setup: [a], adjustments: [~]}}]", nil))
 	job := object{"step": steps[0], "env": object{"BUILDKITE_COMMAND": "make", "BUILDKITE_REPO": widgets}, "matrix_permutation": object{"": "a"}}
 	wantRules(t, "a job", checkJob(t, encode(t, job), options(t)), report.JobMismatch)
+	wantRules(t, "variables", checkVariables(t, job, options(t)), report.JobMismatch)
 }
 
 // A permutation that an adjustment adds is one.
@@ -262,7 +263,7 @@ func TestStrictEnvironment(t *testing.T) {
 	for variable, refused := range map[string]bool{
 		"LD_PRELOAD": true, "ld_preload": true, "DYLD_INSERT_LIBRARIES": true, "BASH_ENV": true, "ENV": true, "PATH": true, "Path": true, "GIT_SSH_COMMAND": true,
 		"BUILDKITE_GIT_FETCH_FLAGS": true, "BUILDKITE_REFSPEC": true, "NODE_OPTIONS": true, "PYTHONPATH": true, "BASH_FUNC_make%%": true, "http_proxy": true,
-		"BUILDKITE_HOOKS_PATH": true, "BUILDKITE_SHELL": true, "HOME": true, "TMPDIR": true, "GOFLAGS": true, "buildkite_refspec": true,
+		"BUILDKITE_HOOKS_PATH": true, "BUILDKITE_SHELL": true, "HOME": true, "TMPDIR": true, "GOFLAGS": true, "GOAUTH": true, "GOCACHEPROG": true, "buildkite_refspec": true,
 		"LEVELS": false, "ENVIRONMENT": false, "BUILDKITE_BUILD_NUMBER": false, "BUILDKITE_LABEL": false, "MY_PATH": false, "GITHUB": false, "PATHS": false,
 		"BUILDKITE_GIT_CLONE_FLAGS": false, // as the step's checkout says
 	} {

@@ -133,19 +133,22 @@ func (s *step) unknown() string {
 	for i, f := range s.fields {
 		names[i] = f.name
 	}
-	return ambiguous(names, s.command != nil)
+	return ambiguous(names, s.command != nil, s.group)
 }
 
 // ambiguous tells why a step with these fields can be read in two ways.
 // go-pipeline leaves `command` out where there is `commands` too, and takes a step
-// with a `type` for what that says whatever else it has.
-func ambiguous(fields []string, command bool) string {
+// with a `type` for what that says whatever else it has. Steps in anything but a
+// group are not looked at.
+func ambiguous(fields []string, command, group bool) string {
 	has := func(f string) bool { return slices.Contains(fields, f) }
 	switch {
 	case has("command") && has("commands"):
 		return "has both command and commands, so it is not known which of them runs"
 	case !command && (has("command") || has("commands") || has("plugins")):
 		return "has a command or plugins, and its type is one that is not signed"
+	case !group && has("steps"):
+		return "has steps and is not a group, so it is not known whether they run"
 	}
 	return ""
 }

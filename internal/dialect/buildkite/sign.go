@@ -61,8 +61,8 @@ type SignOptions struct {
 //
 // Unlike it Sign refuses an empty text with a hint, a second document, which the
 // stock tool drops, a name that stands there twice, a step with both `command` and
-// `commands`, numbers of 2^53 or more in what is signed, and what is read otherwise
-// once it is printed.
+// `commands`, steps in anything but a group, numbers of 2^53 or more in what is
+// signed, and what is read otherwise once it is printed.
 //
 // What is bound is signed as if it were in the pipeline's `env`, and is not written
 // there. The agent takes such a value from the job. It is to upload a pipeline that
@@ -100,6 +100,10 @@ func Sign(text []byte, o SignOptions) ([]byte, error) {
 	}
 	if err := encoder.Close(); err != nil {
 		return nil, unwritable(err)
+	}
+	// What was written as "\x24VAR" is $VAR now.
+	if err := noInterpolation(signed.String()); err != nil {
+		return nil, err
 	}
 	if err := d.sameAs(signed.Bytes()); err != nil {
 		return nil, err
