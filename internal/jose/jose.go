@@ -74,8 +74,10 @@ type Form struct {
 	// Type is the header's `typ`. Where it is empty, `typ` is absent.
 	Type string
 	// Claims are the names of the claims, each of which is required and beside
-	// which there is none. With nil the payload is any octets and not looked at.
+	// which and Optional there is none. With nil the payload is any octets and not looked at.
 	Claims []string
+	// Optional are the names of claims that may be absent.
+	Optional []string
 	// MaxSize is the length of the longest token, in bytes.
 	MaxSize int
 	// AnyKeyID is for tokens of other makers, as they come from an issuer: their
@@ -88,6 +90,11 @@ type Form struct {
 	// looked at. `typ` may be absent (RFC 7519 section 5.1), as it is in
 	// Buildkite's.
 	MoreClaims bool
+}
+
+// has tells whether the form lists a claim.
+func (f Form) has(claim string) bool {
+	return slices.Contains(f.Claims, claim) || slices.Contains(f.Optional, claim)
 }
 
 // Claims are what a token says, to be signed.
@@ -113,6 +120,15 @@ func (c Claims) Canonical() ([]byte, error) {
 
 // Sign returns a token with the given claims.
 func Sign(form Form, key *SigningKey, c Claims) (string, error) {
+	claims, err := c.Canonical()
+	if err != nil {
+		return "", err
+	}
+	return SignPayload(form, key, claims)
+}
+
+// SignPayload returns a token with that payload, which is not looked at.
+func SignPayload(form Form, key *SigningKey, payload []byte) (string, error) {
 	header := map[string]string{"alg": key.Algorithm()}
 	for name, value := range map[string]string{"typ": form.Type, "kid": key.id} {
 		if value != "" {
@@ -123,11 +139,7 @@ func Sign(form Form, key *SigningKey, c Claims) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	second, err := c.Canonical()
-	if err != nil {
-		return "", err
-	}
-	input := base64.RawURLEncoding.EncodeToString(first) + "." + base64.RawURLEncoding.EncodeToString(second)
+	input := base64.RawURLEncoding.EncodeToString(first) + "." + base64.RawURLEncoding.EncodeToString(payload)
 	signature, err := key.sign(input)
 	if err != nil {
 		return "", err
@@ -144,7 +156,7 @@ func Sign(form Form, key *SigningKey, c Claims) (string, error) {
 type Token struct {
 	Issuer, Audience, Subject, ID string
 	// IssuedAt, NotBefore and Expires are seconds since 1970, which stand for
-	// nothing where the form does not list their claim.
+	// nothing where the form does not list their claim, or it is absent.
 	IssuedAt, NotBefore, Expires int64
 	// Claims are all claims. It is a null where the form lists none.
 	Claims Value
@@ -367,7 +379,7 @@ func ParseClaims(form Form, text string) (*Token, error) {
 	}
 	t.Claims = v
 	for _, m := range v.Members {
-		if !form.MoreClaims && !slices.Contains(form.Claims, m.Name) {
+		if !form.MoreClaims && !form.has(m.Name) {
 			return nil, Malformed("it has a claim beside those of its type")
 		}
 		if err := t.set(m.Name, m.Value); err != nil {
@@ -384,7 +396,7 @@ func ParseClaims(form Form, text string) (*Token, error) {
 
 // set sets the field of a registered claim (RFC 7519 section 4.1).
 func (t *Token) set(name string, v Value) (err error) {
-	if !slices.Contains(t.form.Claims, name) {
+	if !t.form.has(name) {
 		return nil
 	}
 	switch name {
