@@ -23,7 +23,7 @@ sha256() {
 }
 
 sources() {
-  find go.mod go.sum cmd internal scripts/install.sh -type f ! -name '*_test.go' ! -path '*/testdata/*' | LC_ALL=C sort
+  find go.mod go.sum cmd internal scripts/build scripts/install.sh -type f ! -name '*_test.go' ! -path '*/testdata/*' | LC_ALL=C sort
 }
 
 command -v go >/dev/null ||
@@ -52,8 +52,7 @@ if [ ! -x "$binary" ]; then
   # in place is whole.
   building=$(mktemp -d "$cache/building.XXXXXX")
   trap 'rm -rf "$building"' EXIT
-  CGO_ENABLED=0 GOFLAGS=-mod=readonly GOWORK=off \
-    go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$building/countersign$exe" ./cmd/countersign >&2 ||
+  scripts/build "$building/countersign$exe" >&2 ||
     fail 3 "countersign cannot be built" "it needs the Go that go.mod names, and the modules in it; see the messages above"
   mv -f "$building/countersign$exe" "$binary"
 fi

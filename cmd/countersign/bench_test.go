@@ -24,7 +24,7 @@ func BenchmarkVerifyProcess(b *testing.B) {
 	folder := b.TempDir()
 	file := func(name string) string { return filepath.Join(folder, name) }
 	program := file("countersign")
-	run(b, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	run(b, "../../scripts/build", program)
 	run(b, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file("key.pem"))
 	run(b, "openssl", "ec", "-in", file("key.pem"), "-pubout", "-out", file("key.pub.pem"))
 	const sha = "0123456789abcdef0123456789abcdef01234567"

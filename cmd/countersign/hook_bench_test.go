@@ -27,7 +27,7 @@ func BenchmarkHookProcess(b *testing.B) {
 		}
 	}
 	program := file("countersign")
-	run(b, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	run(b, "../../scripts/build", program)
 	run(b, "openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", file("key.pem"))
 	run(b, "openssl", "ec", "-in", file("key.pem"), "-pubout", "-out", file("key.pub.pem"))
 	if err := os.Chmod(file("key.pub.pem"), 0o600); err != nil {

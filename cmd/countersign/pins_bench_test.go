@@ -38,7 +38,7 @@ const (
 // most requests, and beside it, once, those of each peer on PATH.
 func BenchmarkPins(b *testing.B) {
 	program := filepath.Join(b.TempDir(), "countersign")
-	run(b, "go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, ".")
+	run(b, "../../scripts/build", program)
 	for _, test := range []struct {
 		name             string
 		ref              string
