@@ -127,7 +127,7 @@ func (a *app) root() *cobra.Command {
 	}
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.sign(), a.verify(), a.exec(), a.hook(), a.keygen(), a.inspect(), a.ledger(), a.version())
+	root.AddCommand(a.sign(), a.verify(), a.exec(), a.hook(), a.keygen(), a.inspect(), a.policy(), a.ledger(), a.version())
 	return root
 }
 

@@ -28,18 +28,29 @@ type dispatch struct {
 	head   github.Head
 }
 
-// planDispatch takes from a draft what is to be looked up, and sets what is known
-// of any run that is started so.
-func (a *app) planDispatch(f *signFlags, spec *runspec.Spec, run runspec.Context) (*dispatch, error) {
+// newDispatch returns a dispatch of the workflow that a flag names.
+func (a *app) newDispatch(workflow string) (*dispatch, error) {
 	if a.apiToken() == "" {
 		return nil, usage("set COUNTERSIGN_GITHUB_TOKEN, in the Action the input github-token", "to start a run takes a token for GitHub's API")
 	}
 	client, err := a.apiClient()
+	return &dispatch{app: a, client: client, run: github.Dispatch{Workflow: strings.TrimPrefix(workflow, workflowFolder)}}, err
+}
+
+// setRepository sets the repository that runs, by its full name.
+func (d *dispatch) setRepository(name string) {
+	d.given.Repository = name
+	d.run.Repository.Owner, d.run.Repository.Name, _ = strings.Cut(name, "/")
+}
+
+// planDispatch takes from a draft what is to be looked up, and sets what is known
+// of any run that is started so.
+func (a *app) planDispatch(f *signFlags, spec *runspec.Spec, run runspec.Context) (*dispatch, error) {
+	d, err := a.newDispatch(f.dispatch)
 	if err != nil {
 		return nil, err
 	}
-	file := strings.TrimPrefix(f.dispatch, workflowFolder)
-	for _, known := range []struct{ name, value string }{{"workflow", workflowFolder + file}, {"event", dispatchEvent}} {
+	for _, known := range []struct{ name, value string }{{"workflow", workflowFolder + d.run.Workflow}, {"event", dispatchEvent}} {
 		field, _ := runspec.FieldNamed(known.name)
 		to := field.Of(spec)
 		if *to != "" && *to != known.value {
@@ -50,9 +61,8 @@ func (a *app) planDispatch(f *signFlags, spec *runspec.Spec, run runspec.Context
 	if spec.Repository = cmp.Or(spec.Repository, run.Repository); spec.Repository == "" {
 		return nil, usage("give --repository", "it is not known in which repository the run is to be started")
 	}
-	d := &dispatch{app: a, client: client, given: *spec}
-	d.run = github.Dispatch{Workflow: file, Ref: spec.Ref, TokenInput: f.tokenInput}
-	d.run.Repository.Owner, d.run.Repository.Name, _ = strings.Cut(spec.Repository, "/")
+	d.given, d.run.Ref, d.run.TokenInput = *spec, spec.Ref, f.tokenInput
+	d.setRepository(spec.Repository)
 	if spec.Ref == "" && runspec.SameName(spec.Repository, run.Repository) && isBranchOrTag(run.Ref) {
 		d.run.Ref = run.Ref
 	}

@@ -143,7 +143,7 @@ func (a *app) prepare(args []string, verified *policy.Verified) (p prepared, err
 	if verified == nil {
 		return p, nil
 	}
-	p.variables, err = verifiedVariables(verified.Spec)
+	p.variables, err = verifiedVariables(verified)
 	if slices.ContainsFunc(slices.Concat(p.variables, args), func(s string) bool { return strings.ContainsRune(s, 0) }) {
 		return p, &exitError{exitRefused, errors.New("the spec has a zero byte, which no command can get"), "sign again without it"}
 	}
@@ -151,8 +151,13 @@ func (a *app) prepare(args []string, verified *policy.Verified) (p prepared, err
 }
 
 // verifiedVariables returns what a spec says as variables. What is no text is JSON.
-func verifiedVariables(spec *runspec.Spec) ([]string, error) {
+func verifiedVariables(verified *policy.Verified) ([]string, error) {
+	spec := verified.Spec
 	canonical, err := spec.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	whole, err := verified.MarshalJSON()
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +165,7 @@ func verifiedVariables(spec *runspec.Spec) ([]string, error) {
 	if err := json.Unmarshal(canonical, &fields); err != nil {
 		return nil, err
 	}
-	variables := []string{verifiedPrefix + "SPEC=" + string(canonical)}
+	variables := []string{verifiedPrefix + "SPEC=" + string(whole)}
 	for name, value := range fields {
 		if f, ok := runspec.FieldNamed(name); ok {
 			value = []byte(*f.Of(spec))
@@ -172,7 +177,7 @@ func verifiedVariables(spec *runspec.Spec) ([]string, error) {
 }
 
 // own are the variables that are for this program alone.
-var own = []string{"TOKEN", "TOKEN_FILE", "KEY", "SECRET", "SECRET_FILE", "GITHUB_TOKEN"}
+var own = []string{"TOKEN", "TOKEN_FILE", "SPEC", "KEY", "SECRET", "SECRET_FILE", "GITHUB_TOKEN"}
 
 // tokenForm is what a token consists of. What has another form is no token, and what
 // a variable that contains it holds is none either.

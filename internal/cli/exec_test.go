@@ -193,7 +193,7 @@ func TestChildEnviron(t *testing.T) {
 			before := slices.Clone(test.environ)
 			a := &app{Env: Env{Environ: test.environ}, Getenv: lookup(test.environ)}
 			verified := []string{"COUNTERSIGN_VERIFIED_ACTOR=octocat"}
-			if _, err := a.readToken(tokenFlags{token: test.token}); err != nil {
+			if _, err := a.readToken(tokenFlags{token: test.token}, maxTokenFile); err != nil {
 				t.Fatal(err)
 			}
 			_, _ = a.keySource(test.key) // there may be none

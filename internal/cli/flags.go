@@ -91,6 +91,10 @@ func (a *app) run(f func() error) func(*cobra.Command, []string) error {
 			return usage("give the path of a file, or put the key into "+a.variable("key"),
 				"a key on the command line, where every process can read it")
 		}
+		if spec := c.Flags().Lookup("spec"); spec != nil && spec.Changed && isJSON(spec.Value.String()) {
+			return usage("give the path of a file, or put the spec into "+a.variable("spec"),
+				"a spec on the command line, where every process can read what is secret in it")
+		}
 		var err error
 		c.Flags().VisitAll(func(flag *pflag.Flag) {
 			if err == nil && !flag.Changed && a.hasVariable(flag) {
@@ -128,9 +132,9 @@ func (a *app) fromEnvironment(flag *pflag.Flag) error {
 	switch l, ok := flag.Value.(interface{ setLines(string) error }); {
 	case ok:
 		set = l.setLines
-	case flag.Name != "token":
+	case flag.Name != "token" && flag.Name != "spec":
 		// A block in YAML ends with a line end. A token loses its own when it
-		// is read, and only that one.
+		// is read, and only that one; of a spec that is signed every byte counts.
 		value = string(dropLineEnd([]byte(value)))
 	}
 	if set(value) != nil {

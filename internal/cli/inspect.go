@@ -22,7 +22,7 @@ func (a *app) inspect() *cobra.Command {
 	}
 	addTokenFlags(c, &from)
 	c.RunE = a.run(func() error {
-		token, err := a.readToken(from)
+		token, err := a.readToken(from, maxTokenFile)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,21 @@ func isContent(s string) bool {
 	return strings.HasPrefix(s, "-----BEGIN") || strings.HasPrefix(s, "{") || strings.Contains(s, "\n")
 }
 
+// isJSON tells whether a value is a spec itself and not the name of a file.
+func isJSON(s string) bool {
+	s = strings.TrimLeft(s, " \t\r\n")
+	return strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[")
+}
+
+// readSpec returns the spec that a flag or a variable gives, which is the path of a
+// file or the spec itself.
+func (a *app) readSpec(what, value string, limit int64) ([]byte, error) {
+	if isJSON(value) {
+		return []byte(value), nil
+	}
+	return a.readFile(what, string(dropLineEnd([]byte(value))), limit)
+}
+
 func (a *app) keySource(k keyFlags) (s keySource, err error) {
 	defer func() {
 		a.keep(s.text)

@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/countersign-ci/countersign/internal/dialect/buildkite"
 	"github.com/countersign-ci/countersign/internal/report"
@@ -23,51 +22,26 @@ const maxPipeline = 16 << 20
 
 // signPipelineFlags are the flags of sign for a Buildkite pipeline.
 type signPipelineFlags struct {
-	format        string
 	pipeline      string
 	repositoryURL string
 	inPlace       bool
 	bind          []string
 }
 
-const formatBuildkite = "buildkite"
-
 func addSignPipelineFlags(c *cobra.Command, f *signPipelineFlags) {
-	choiceFlag(c, &f.format, "format", "what is signed: a token for a run, or the steps of a Buildkite pipeline", "token", formatBuildkite)
 	c.Flags().StringVar(&f.pipeline, "pipeline", "", "buildkite: file with the pipeline; - is standard input")
 	c.Flags().StringVar(&f.repositoryURL, "repository-url", "", "buildkite: the repository's URL as the pipeline's settings have it")
 	c.Flags().BoolVar(&f.inPlace, "in-place", false, "buildkite: replace the file in place of printing the pipeline")
 	listFlag(c, &f.bind, "bind", commas, "buildkite: variables of the build to bind the steps to: commit, branch, build, pipeline")
 }
 
-// ofPipeline are the flags of sign with --format buildkite, and the first ones are of
-// no other format.
-var ofPipeline = []string{"pipeline", "repository-url", "in-place", "bind", "format", "key", "secret-file", "alg"}
-
-// checkFormat refuses flags that mean nothing for what is signed.
-func checkFormat(c *cobra.Command, f *signPipelineFlags) (err error) {
-	pipeline := f.format == formatBuildkite
-	c.Flags().VisitAll(func(flag *pflag.Flag) {
-		at := slices.Index(ofPipeline, flag.Name)
-		switch {
-		case !flag.Changed: // a variable can change one too
-		case pipeline && at < 0:
-			err = usage("leave it out", "--%s means nothing with --format buildkite", flag.Name)
-		case !pipeline && at >= 0 && at < slices.Index(ofPipeline, "format"):
-			err = usage("add --format buildkite", "--%s is about a Buildkite pipeline", flag.Name)
-		}
-	})
-	switch {
-	case err != nil || !pipeline:
-	case f.pipeline == "":
-		err = usage("give --pipeline FILE", "there is no pipeline to sign")
-	case f.inPlace && f.pipeline == "-":
-		err = usage("leave out --in-place", "standard input has no place")
-	}
-	return err
-}
-
 func (a *app) signPipeline(f *signFlags) error {
+	switch {
+	case f.pipeline == "":
+		return usage("give --pipeline FILE", "there is no pipeline to sign")
+	case f.inPlace && f.pipeline == "-":
+		return usage("leave out --in-place", "standard input has no place")
+	}
 	if runner.InAction(a.Getenv) && !f.inPlace {
 		return usage("set `in-place: true`", "the Action has no standard output to print the pipeline on")
 	}
@@ -225,12 +199,6 @@ func (a *app) verifyPipeline(ctx context.Context, f *verifyFlags, bound map[stri
 // pipelineFindings returns what a check found as the flags count it. What stays
 // unsigned is a note, or refused.
 func (a *app) pipelineFindings(f *verifyFlags, c buildkite.Checked) []report.Finding {
-	softened := func(mode string) report.Status {
-		if mode == "warn" {
-			return report.Warn
-		}
-		return report.Fail
-	}
 	findings := c.Findings
 	for i := range findings {
 		switch {

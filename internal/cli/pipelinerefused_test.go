@@ -133,7 +133,7 @@ func TestPipelineFlags(t *testing.T) {
 	p := newPipelineTest(t)
 	token := []string{"sign", "--key", p.path("k.jwk")}
 	for _, flag := range [][]string{{"--pipeline", "a.yml"}, {"--repository-url", widgetsURL}, {"--in-place"}, {"--bind", "commit"}} {
-		says := flag[0] + " is about a Buildkite pipeline"
+		says := flag[0] + " means nothing with --format token"
 		p.wantFails(exitUsage, says, append(slices.Clone(token), flag...)...)
 		p.wantFails(exitUsage, says, append(slices.Clone(token), append(flag, "--format", "token")...)...)
 	}
@@ -145,7 +145,7 @@ func TestPipelineFlags(t *testing.T) {
 	}
 	// Variables are flags too.
 	p.env = map[string]string{"COUNTERSIGN_BIND": "commit"}
-	p.wantFails(exitUsage, "--bind is about", token...)
+	p.wantFails(exitUsage, "--bind means nothing", token...)
 	p.env = map[string]string{"COUNTERSIGN_COMMAND": "make"}
 	p.wantFails(exitUsage, "--command means nothing", p.signing("plain.yml")...)
 	p.env = map[string]string{"INPUT_MODE": "sign", "INPUT_FORMAT": "buildkite", "INPUT_KEY": p.read("k.jwk"), "INPUT_PIPELINE": p.path("plain.yml"), "INPUT_REPOSITORY_URL": widgetsURL}

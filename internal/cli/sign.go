@@ -27,7 +27,10 @@ type signFlags struct {
 	inputs, spec    string
 	dispatch        string
 	identityCommand string
+	format          string
 	signPipelineFlags
+	spaceliftFlags
+	detached         bool
 	issuer, audience string
 	ttl              time.Duration
 	tokenInput       string
@@ -49,20 +52,24 @@ it is for the same workflow too.
 are what the API says of the repository and of the ref at that moment.`,
 		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'
   countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'
-  countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml --repository-url https://github.com/acme/widgets.git`,
+  countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml --repository-url https://github.com/acme/widgets.git
+  countersign sign --format spacelift --key runs.jwk --stack network --trigger
+  countersign sign --format digger --key orchestrator.jwk --spec job.json --dispatch digger_workflow.yml`,
 		Args: noArguments,
 	}
+	choiceFlag(c, &f.format, "format", "what is signed: a token for a run, the steps of a Buildkite pipeline, a run of Spacelift, or a job of Digger",
+		formatToken, formatBuildkite, formatSpacelift, formatDigger)
 	addKeyFlags(c, &f.keyFlags, "private key")
 	c.Flags().BoolVar(&f.keyless, "keyless", false, "sign with the identity of this job, and no key")
 	c.Flags().StringVar(&f.identityCommand, "identity-command", "", "command that prints an identity token for the audience that is its last argument (default: GitHub's runner is asked)")
 	for _, field := range runspec.Fields {
-		name := strings.ReplaceAll(field.Name, "_", "-")
+		name := fieldFlag(field)
 		f.fields[field.Name] = new(string)
-		c.Flags().StringVar(f.fields[field.Name], name, "", "what the run's "+strings.ReplaceAll(name, "-", " ")+" has to be")
+		c.Flags().StringVar(f.fields[field.Name], name, "", "what the run's "+strings.ReplaceAll(field.Name, "_", " ")+" has to be")
 	}
 	listFlag(c, &f.commands, "command", whole, "a command that the run may execute (repeats)")
 	c.Flags().StringVar(&f.inputs, "inputs", "", "the run's inputs, as a JSON object")
-	c.Flags().StringVar(&f.spec, "spec", "", "file with a spec to start from; flags win")
+	c.Flags().StringVar(&f.spec, "spec", "", "file with a spec to start from, where flags win, or with the job spec of Digger; - is standard input; in a variable also the content")
 	c.Flags().StringVar(&f.dispatch, "dispatch", "", "workflow of the repository to start with the token, such as deploy.yml")
 	c.Flags().StringVar(&f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
 	c.Flags().StringVar(&f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
@@ -71,13 +78,20 @@ are what the API says of the repository and of the ref at that moment.`,
 	c.Flags().BoolVar(&f.mask, "mask", false, "mask the token in the log; GitHub then drops it as the output of a job")
 	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
 	addSignPipelineFlags(c, &f.signPipelineFlags)
+	addSpaceliftFlags(c, &f.spaceliftFlags)
+	c.Flags().BoolVar(&f.detached, "detached", false, "digger: leave the spec as it is and print a signature of its own")
 	c.RunE = a.run(func() error {
 		a.failed = (&signed{}).outputs()
-		if err := checkFormat(c, &f.signPipelineFlags); err != nil {
+		if err := signFormats.check(c, f.format); err != nil {
 			return err
 		}
-		if f.format == formatBuildkite {
+		switch f.format {
+		case formatBuildkite:
 			return a.signPipeline(f)
+		case formatSpacelift:
+			return a.signSpacelift(c.Context(), f)
+		case formatDigger:
+			return a.signDigger(c.Context(), f)
 		}
 		return a.runSign(c.Context(), f)
 	})
@@ -86,10 +100,11 @@ are what the API says of the repository and of the ref at that moment.`,
 
 // A signed is what `sign --json` prints.
 type signed struct {
+	Stack      string          `json:"stack,omitempty"` // of Spacelift
 	Token      string          `json:"token"`
 	Spec       json.RawMessage `json:"spec"`
 	SpecDigest string          `json:"spec_digest"` // sha256:<64 hex>
-	ID         string          `json:"jti"`
+	ID         string          `json:"jti,omitempty"`
 	ExpiresAt  string          `json:"expires_at"` // RFC 3339, UTC
 	RunURL     string          `json:"run_url,omitempty"`
 }
@@ -124,7 +139,10 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	if err := f.complete(spec, run); err != nil {
+	if err := f.complete(spec, run, policy.DefaultRequire); err != nil {
+		return err
+	}
+	if err := f.parties(spec, run); err != nil {
 		return err
 	}
 	if start != nil {
@@ -174,7 +192,7 @@ func (a *app) context() (runspec.Context, error) {
 func (a *app) draft(f *signFlags) (*runspec.Spec, error) {
 	spec := &runspec.Spec{}
 	if f.spec != "" {
-		text, err := a.readFile("the spec", f.spec, int64(runspec.Token.MaxSize))
+		text, err := a.readSpec("the spec", f.spec, int64(runspec.Token.MaxSize))
 		if err != nil {
 			return nil, err
 		}
@@ -193,9 +211,9 @@ func (a *app) draft(f *signFlags) (*runspec.Spec, error) {
 	return spec, setInputs(spec, f.inputs)
 }
 
-// complete gives a spec what the context knows, settles who signs for whom, and
-// checks all that is about to be signed.
-func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context) error {
+// complete gives a spec what the context knows, and checks all that is about to be
+// signed.
+func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context, require []string) error {
 	if err := spec.Fill(run, f.tokenInput); err != nil {
 		return usage("--inputs sets them", "%w", err)
 	}
@@ -205,15 +223,24 @@ func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context) error {
 	if err := spec.Validate(); err != nil {
 		return usage("", "%w", err)
 	}
-	for _, name := range policy.DefaultRequire {
+	for _, name := range require {
 		told := f.dispatch != "" && name == "sha" // by the API, later
 		if !spec.Has(name) && !told {
 			return usage("give --"+name, "nothing tells the %s, and verify refuses a spec without it", name)
 		}
 	}
+	return f.checkTTL()
+}
+
+func (f *signFlags) checkTTL() error {
 	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
 		return usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
 	}
+	return nil
+}
+
+// parties settles who signs for whom.
+func (f *signFlags) parties(spec *runspec.Spec, run runspec.Context) error {
 	if f.issuer == "" {
 		if run.Repository == "" {
 			return usage("give --issuer, such as https://github.com/acme/orchestrator", "away from GitHub nothing tells who signs")
@@ -255,31 +282,46 @@ func setInputs(spec *runspec.Spec, text string) error {
 
 // issue signs a spec.
 func (a *app) issue(ctx context.Context, f *signFlags, sign signer, spec *runspec.Spec) (*signed, error) {
-	canonical, err := spec.MarshalJSON()
+	id, from, until, err := a.lifetime(f)
 	if err != nil {
 		return nil, err
 	}
-	var id [16]byte
-	if _, err := rand.Read(id[:]); err != nil {
-		return nil, err
-	}
-	now := a.Now().Truncate(time.Second)
-	claims := jose.Claims{
-		Issuer: f.issuer, Audience: f.audience, Subject: spec.Subject(), ID: base64.RawURLEncoding.EncodeToString(id[:]),
-		IssuedAt: now, NotBefore: now, Expires: now.Add(f.ttl.Truncate(time.Second)),
+	token, err := sign(ctx, jose.Claims{
+		Issuer: f.issuer, Audience: f.audience, Subject: spec.Subject(), ID: id,
+		IssuedAt: from, NotBefore: from, Expires: until,
 		Private: map[string]any{"spec": spec},
-	}
-	token, err := sign(ctx, claims)
+	})
 	var exit *exitError
 	switch {
 	case errors.As(err, &exit):
 		return nil, err
 	case err != nil:
-		return nil, usage("sign less: commands and inputs take the most room", "%w", err)
+		return nil, usage(adviceShorter, "%w", err)
+	}
+	return issued(spec, token, id, until)
+}
+
+const adviceShorter = "sign less: commands and inputs take the most room"
+
+// lifetime returns the id of a new token, from when it is valid and until when.
+func (a *app) lifetime(f *signFlags) (id string, from, until time.Time, err error) {
+	var random [16]byte
+	if _, err = rand.Read(random[:]); err != nil {
+		return "", from, until, err
+	}
+	from = a.Now().Truncate(time.Second)
+	return base64.RawURLEncoding.EncodeToString(random[:]), from, from.Add(f.ttl.Truncate(time.Second)), nil
+}
+
+// issued returns what is said of a token for a spec.
+func issued(spec *runspec.Spec, token, id string, until time.Time) (*signed, error) {
+	canonical, err := spec.MarshalJSON()
+	if err != nil {
+		return nil, err
 	}
 	return &signed{
-		Token: token, Spec: canonical, SpecDigest: runspec.Digest(canonical), ID: claims.ID,
-		ExpiresAt: claims.Expires.UTC().Format(time.RFC3339),
+		Token: token, Spec: canonical, SpecDigest: runspec.Digest(canonical), ID: id,
+		ExpiresAt: until.UTC().Format(time.RFC3339),
 	}, nil
 }
 

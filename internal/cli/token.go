@@ -25,14 +25,14 @@ func addTokenFlags(c *cobra.Command, t *tokenFlags) {
 }
 
 // readToken returns the token less one line end. It is empty where none was given.
-func (a *app) readToken(t tokenFlags) (string, error) {
+func (a *app) readToken(t tokenFlags, limit int64) (string, error) {
 	text := []byte(t.token)
 	if t.file != "" {
 		if t.token != "" {
 			return "", usage("give --token or --token-file", "two tokens where one is meant")
 		}
 		var err error
-		text, err = a.readFile("the token file", t.file, maxTokenFile)
+		text, err = a.readFile("the token file", t.file, limit)
 		// What is too large is no token, which is for the check to say.
 		if err != nil && !errors.Is(err, errTooLarge) {
 			return "", err
@@ -65,6 +65,15 @@ func (a *app) mask(token string) error {
 		}
 		if err := runner.Mask(a.Stderr, text); err != nil {
 			return undecided("", "the token cannot be masked: %w", err)
+		}
+	}
+	return nil
+}
+
+func (a *app) maskAll(secrets []string) error {
+	for _, secret := range secrets {
+		if err := a.mask(secret); err != nil {
+			return err
 		}
 	}
 	return nil

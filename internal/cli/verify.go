@@ -26,6 +26,7 @@ type verifyFlags struct {
 	keyFlags
 	trustFlags
 	tokenFlags
+	format, spec         string
 	check                []string
 	issuer, audience     string
 	require, expect      []string
@@ -57,7 +58,9 @@ or keys are wrong. 3: undecided.`,
   countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use --ledger github:acme/ledger
   countersign verify --check pins --write
   countersign verify --check pipeline --key steps.pub.jwk --pipeline signed.yml --repository-url https://github.com/acme/widgets.git
-  countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload`,
+  countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload
+  countersign verify --format spacelift --key runs.pub.jwk --token "$TOKEN" --expect sha="$SHA",stack=network
+  countersign verify --format digger --key orchestrator.pub.jwk --spec signed.json`,
 		Args: noArguments,
 	}
 	addVerifyFlags(c, f)
@@ -77,7 +80,9 @@ func newVerifyFlags() *verifyFlags {
 
 func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	listFlag(c, &f.check, "check", commas, "what to check: "+strings.Join(checks, ", "))
+	choiceFlag(c, &f.format, "format", "what the token is: one for a run, for a run of Spacelift, or a job spec of Digger", formatToken, formatSpacelift, formatDigger)
 	addTokenFlags(c, &f.tokenFlags)
+	c.Flags().StringVar(&f.spec, "spec", "", "digger: file with the signed job spec, or with the spec of which the token is the detached signature; - is standard input; in a variable also the content")
 	addKeyFlags(c, &f.keyFlags, "public key")
 	c.Flags().Lookup("key").Usage += "; or the https URL of a JWKS"
 	c.Flags().BoolVar(&f.keyless, "keyless", false, "an identity signed and no key; --trusted-identity says whose")
@@ -98,11 +103,28 @@ func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 }
 
+// checkFormat refuses flags that mean nothing for the token's format.
+func (f *verifyFlags) checkFormat(c *cobra.Command) error {
+	if f.format != formatToken && !slices.Contains(f.check, "token") {
+		return usage("add `token` to --check", "--format is about a token, and none is checked")
+	}
+	return verifyFormats.check(c, f.format)
+}
+
+// softened is the status of what fails where it blocks or is only to be warned of.
+func softened(mode string) report.Status {
+	if mode == "warn" {
+		return report.Warn
+	}
+	return report.Fail
+}
+
 // A checked is what came of a check.
 type checked struct {
 	report   *report.Report
 	verified *policy.Verified // nil unless the report is OK
 	token    string           // as it was given
+	halt     string           // the name that another system has for a refusal
 	done     rewritten
 }
 
@@ -113,7 +135,17 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	if a.failed, err = verifyOutputs(checked{report: &report.Report{}}); err != nil {
 		return k, err
 	}
-	if k.token, err = a.readToken(f.tokenFlags); err != nil {
+	if err := f.checkFormat(c); err != nil {
+		return k, err
+	}
+	var job signedJob
+	if f.format == formatDigger {
+		job, err = a.readJob(f)
+		k.token, k.halt = job.signature, errDigger
+	} else {
+		k.token, err = a.readToken(f.tokenFlags, maxTokenFile)
+	}
+	if err != nil {
 		return k, err
 	}
 	// Nothing is printed before: whatever it is, it may be somebody's token.
@@ -140,7 +172,15 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	}
 	k.report = report.New(nil, nil)
 	if slices.Contains(f.check, "token") {
-		if k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token); err != nil || k.report.Blocks() {
+		switch f.format {
+		case formatSpacelift:
+			k.report, k.verified, err = a.verifySpacelift(c.Context(), f, k.token)
+		case formatDigger:
+			k.report, k.verified, err = a.verifyDigger(c.Context(), f, job)
+		default:
+			k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token)
+		}
+		if err != nil || k.report.Blocks() {
 			return k, err
 		}
 	}
@@ -178,7 +218,7 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 func (k *checked) add(findings []report.Finding) {
 	var spec json.Marshaler
 	if k.verified != nil {
-		spec = k.verified.Spec
+		spec = k.verified
 	}
 	pins := k.report.Pins
 	k.report = report.New(slices.Concat(k.report.Findings, findings), spec)
@@ -248,6 +288,9 @@ func (a *app) finish(k checked, asJSON bool) error {
 	if err := a.show(k.report); err != nil {
 		return err
 	}
+	if k.halt != "" && k.report.Blocks() {
+		a.say("error", k.halt+": "+k.report.Failure)
+	}
 	if err := a.results(outputs, k.report.Summary()); err != nil {
 		return err
 	}
@@ -290,7 +333,7 @@ func verifyOutputs(k checked) ([]runner.Output, error) {
 	if k.verified != nil {
 		spec = k.verified.Spec
 		var err error
-		if canonical, err = spec.MarshalJSON(); err != nil {
+		if canonical, err = k.verified.MarshalJSON(); err != nil {
 			return nil, err
 		}
 		if commands, err = report.JSON(append([]string{}, spec.Commands...)); err != nil {

@@ -18,6 +18,7 @@
 package policy
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,17 +57,27 @@ type Policy struct {
 type Verified struct {
 	Token *jose.Token
 	Spec  *runspec.Spec
+	// Foreign is what another system's token is about, in that system's own form,
+	// such as a job spec of Digger. Spec has then what of it is compared with a run.
+	Foreign json.RawMessage
+}
+
+// MarshalJSON returns what was signed: a spec in the form of RFC 8785, or what
+// another system made.
+func (v *Verified) MarshalJSON() ([]byte, error) {
+	if v.Foreign != nil {
+		return v.Foreign, nil
+	}
+	return v.Spec.MarshalJSON()
 }
 
 // Verify decides about a token for a run. Verified is nil unless the report is
 // OK.
 func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
 	v := &verdict{findings: make([]report.Finding, 0, len(report.Rules))}
-	if strings.TrimSpace(token) == "" {
-		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
+	if !v.present(token) {
 		return v.report(nil, p.WarnMissing)
 	}
-	v.pass(report.MissingToken, "there is a token")
 	t, spec, err := Open(token, trust)
 	if err != nil {
 		v.refuse(err)
@@ -76,13 +87,47 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 		v.pass(report.BadSignature, "an identity token of a trusted issuer is for exactly this")
 		v.pass(report.UntrustedIdentity, "the identity is a trusted one")
 	} else {
-		v.pass(report.BadSignature, "the signature is that of a trusted key")
+		v.pass(report.BadSignature, signedByKey)
 	}
-	v.times(t.CheckTimes(now, runspec.MaxLifetime))
+	v.times(t.CheckTimes(now, runspec.MaxLifetime), jose.ErrExpired, jose.ErrNotYetValid, jose.ErrLifetimeTooLong)
 	facts := p.Expect.facts(run)
 	v.parties(t, facts, run, p)
 	v.compare(spec, facts, run, p)
-	return v.report(&Verified{t, spec}, p.WarnInvalid)
+	if run.IsKnown() || p.Expect.Names("inputs") {
+		v.inputs(spec, p.Expect.inputs(run), p)
+	}
+	return v.report(&Verified{Token: t, Spec: spec}, p.WarnInvalid)
+}
+
+const signedByKey = "the signature is that of a trusted key"
+
+// VerifyForeign decides about a token of another system, which open opens; its
+// errors are those of [Open]. Such a token names neither who signed for whom nor the
+// inputs of the run, and may be valid for any time.
+func VerifyForeign(token string, open func() (*Verified, error), run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
+	v := &verdict{}
+	if !v.present(token) {
+		return v.report(nil, p.WarnMissing)
+	}
+	opened, err := open()
+	if err != nil {
+		v.refuse(err)
+		return v.report(nil, p.WarnInvalid)
+	}
+	v.pass(report.BadSignature, signedByKey)
+	v.times(opened.Token.CheckTimes(now, 0), jose.ErrExpired, jose.ErrNotYetValid)
+	v.compare(opened.Spec, p.Expect.facts(run), run, p)
+	return v.report(opened, p.WarnInvalid)
+}
+
+// present tells whether there is a token.
+func (v *verdict) present(token string) bool {
+	if strings.TrimSpace(token) == "" {
+		v.fail(report.MissingToken, "there is no token, so nobody asked for this run")
+		return false
+	}
+	v.pass(report.MissingToken, "there is a token")
+	return true
 }
 
 // A Trust is who may sign: keys (*jose.VerifyingKeys) or identities
@@ -120,6 +165,7 @@ var ruleOf = map[error]string{
 	jose.ErrUnsupportedAlgorithm: report.UnsupportedAlgorithm,
 	jose.ErrUnknownKey:           report.UnknownKey,
 	jose.ErrBadSignature:         report.BadSignature,
+	jose.ErrUnsafeInteger:        report.UnsafeInteger,
 	jose.ErrExpired:              report.Expired,
 	jose.ErrNotYetValid:          report.NotYetValid,
 	jose.ErrLifetimeTooLong:      report.LifetimeTooLong,
@@ -170,29 +216,30 @@ func (v *verdict) report(verified *Verified, warn bool) (*report.Report, *Verifi
 	if verified == nil {
 		return report.New(v.findings, nil), nil
 	}
-	r := report.New(v.findings, verified.Spec)
+	r := report.New(v.findings, verified)
 	if !r.OK {
 		return r, nil
 	}
 	return r, verified
 }
 
-// times records what is wrong with a token's times, or that nothing is.
-func (v *verdict) times(errs []error) {
+// holdingTimes are what can hold of a token's times.
+var holdingTimes = map[error]string{
+	jose.ErrExpired:         "the token has not expired",
+	jose.ErrNotYetValid:     "the token is valid already",
+	jose.ErrLifetimeTooLong: "the token was made for a short time",
+}
+
+// times records what is wrong with a token's times, or that nothing is of what was
+// checked.
+func (v *verdict) times(errs []error, checked ...error) {
 	for _, err := range errs {
 		v.refuse(err)
 	}
 	failed := errors.Join(errs...)
-	for _, t := range []struct {
-		outcome error
-		holds   string
-	}{
-		{jose.ErrExpired, "the token has not expired"},
-		{jose.ErrNotYetValid, "the token is valid already"},
-		{jose.ErrLifetimeTooLong, "the token was made for a short time"},
-	} {
-		if !errors.Is(failed, t.outcome) {
-			v.pass(ruleOf[t.outcome], t.holds)
+	for _, outcome := range checked {
+		if !errors.Is(failed, outcome) {
+			v.pass(ruleOf[outcome], holdingTimes[outcome])
 		}
 	}
 }
@@ -246,9 +293,6 @@ func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Poli
 	if run.IsKnown() {
 		v.triggeringActor(spec, run, p)
 		v.rerun(spec, run, p)
-	}
-	if run.IsKnown() || p.Expect.Names("inputs") {
-		v.inputs(spec, p.Expect.inputs(run), p)
 	}
 	v.commands(spec, run, p)
 }
