@@ -49,6 +49,7 @@ var (
 	ErrExpired              = errors.New("expired")
 	ErrNotYetValid          = errors.New("not yet valid")
 	ErrLifetimeTooLong      = errors.New("lifetime too long")
+	ErrUnsafeInteger        = errors.New("unsafe integer") // of [Canonicalize]
 )
 
 // An Error is why a token is refused. It never quotes the token: nothing that
