@@ -3,6 +3,10 @@
 // it reads the file in which the owner of a worker says which jobs may start
 // there, which [ParseHook] describes.
 //
+// A fourth one says which files belong to which stack of Spacelift, so that a push
+// starts runs of the stacks that it touched and of no other. [ParseStacks] describes
+// it.
+//
 // A .github/countersign.yml has these keys, all of which may be left out:
 //
 //	# yaml-language-server: $schema=https://raw.githubusercontent.com/countersign-ci/countersign/main/internal/config/countersign.schema.json

@@ -2,12 +2,14 @@ package githubtest
 
 import (
 	"os/exec"
+	"slices"
 	"strings"
 	"time"
 )
 
 // Push puts what is checked out in a git checkout on a branch, as `git push`
-// does, and returns the commit. Its history stays behind.
+// does, and returns the commit. Of its history come those parents that are there
+// already.
 func (r *Repo) Push(branch, dir string) string {
 	r.s.t.Helper()
 	git := func(args ...string) string {
@@ -33,7 +35,8 @@ func (r *Repo) Push(branch, dir string) string {
 	if want := strings.TrimSpace(git("rev-parse", "HEAD^{tree}")); tree.oid != want {
 		r.s.t.Errorf("the tree is %s, and git has %s", tree.oid, want)
 	}
-	r.objects[head] = &object{kind: commitKind, oid: head, message: "pushed", when: time.Unix(0, 0), tree: tree.oid}
+	parents := slices.DeleteFunc(strings.Fields(git("log", "-1", "--format=%P")), func(oid string) bool { return r.objects[oid] == nil })
+	r.objects[head] = &object{kind: commitKind, oid: head, message: "pushed", when: time.Unix(0, 0), tree: tree.oid, parents: parents}
 	r.setRef("refs/heads/"+branch, head)
 	return head
 }

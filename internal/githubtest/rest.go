@@ -176,15 +176,21 @@ func decode(parts []string, slashes bool) (string, bool) {
 	return strings.Join(decoded, "/"), true
 }
 
-// paged answers a page of a list, with links to the others in the Link header.
-func paged[T any](c *call, all []T, shape func(T) any) *reply {
-	size, page := 30, 1
+// page is which page of a list is asked for, and how long a page is.
+func (c *call) page() (size, page int) {
+	size, page = 30, 1
 	if n, err := strconv.Atoi(c.query.Get("per_page")); err == nil && n > 0 {
 		size = min(n, maxPage)
 	}
 	if n, err := strconv.Atoi(c.query.Get("page")); err == nil && n > 0 {
 		page = n
 	}
+	return size, page
+}
+
+// paged answers a page of a list, with links to the others in the Link header.
+func paged[T any](c *call, all []T, shape func(T) any) *reply {
+	size, page := c.page()
 	last := max(1, (len(all)+size-1)/size)
 	list := []any{}
 	for i := min(len(all), (page-1)*size); i < min(len(all), page*size); i++ {

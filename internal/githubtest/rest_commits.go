@@ -56,16 +56,23 @@ func getCompare(c *call) *reply {
 	}
 	ahead := slices.Clone(result.ahead)
 	slices.Reverse(ahead)
-	list := []any{}
-	for _, o := range ahead[:min(len(ahead), 250)] { // no more come without a page
+	size, page := 250, 1 // no more come without a page
+	if c.query.Has("per_page") || c.query.Has("page") {
+		size, page = c.page()
+	}
+	list, files := []any{}, []any{}
+	for _, o := range ahead[min(len(ahead), (page-1)*size):min(len(ahead), page*size)] {
 		list = append(list, c.commitShape(o))
+	}
+	if page == 1 { // and all files are on the first
+		files = c.diffShape(result.mergeBase, head)
 	}
 	url, html := c.repoURL()+"/compare/"+from+"..."+to, c.repoHTML()+"/compare/"+from+"..."+to
 	return answerJSON(http.StatusOK, shapeOf{
 		"url": url, "html_url": html, "permalink_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch",
 		"base_commit": c.commitShape(base), "merge_base_commit": c.commitShape(result.mergeBase),
 		"status": strings.ToLower(result.status()), "ahead_by": len(ahead), "behind_by": result.behind,
-		"total_commits": len(ahead), "commits": list, "files": []any{},
+		"total_commits": len(ahead), "commits": list, "files": files,
 	})
 }
 

@@ -159,7 +159,10 @@ func (c *call) treeShape(o *object, recursive bool) shapeOf {
 	walk = func(prefix string, o *object) {
 		for _, e := range o.entries {
 			below := c.repo.objects[e.oid]
-			shape := shapeOf{"path": prefix + e.name, "mode": ("0" + e.mode)[len(e.mode)+1-6:], "type": e.kind, "sha": e.oid, "url": c.gitURL(below)}
+			shape := shapeOf{"path": prefix + e.name, "mode": ("0" + e.mode)[len(e.mode)+1-6:], "type": e.kind, "sha": e.oid}
+			if e.kind != commitKind { // a submodule, whose commit is in another repository
+				shape["url"] = c.gitURL(below)
+			}
 			if e.kind == blobKind {
 				shape["size"] = len(below.content)
 			}

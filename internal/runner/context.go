@@ -94,19 +94,30 @@ func readInputs(event, path string) (runspec.Inputs, error) {
 	case path == "":
 		return runspec.Inputs{}, nil
 	}
+	payload, err := readEvent(path)
+	if err != nil {
+		return runspec.Inputs{}, err
+	}
+	in, err := parseInputs(member, payload)
+	if err != nil {
+		return runspec.Inputs{}, fmt.Errorf("%s: %w", thePayload, err)
+	}
+	return in, nil
+}
+
+const thePayload = "the event payload in GITHUB_EVENT_PATH"
+
+// readEvent reads an event payload. The error does not say where it is.
+func readEvent(path string) (string, error) {
 	payload, err := readPayload(path)
 	if err != nil {
 		var cause *fs.PathError
 		if errors.As(err, &cause) {
 			err = cause.Err
 		}
-		return runspec.Inputs{}, fmt.Errorf("the event payload in GITHUB_EVENT_PATH %w: %w", ErrUnreadable, err)
+		return "", fmt.Errorf("%s %w: %w", thePayload, ErrUnreadable, err)
 	}
-	in, err := parseInputs(member, string(payload))
-	if err != nil {
-		return runspec.Inputs{}, fmt.Errorf("the event payload in GITHUB_EVENT_PATH: %w", err)
-	}
-	return in, nil
+	return string(payload), nil
 }
 
 func readPayload(path string) ([]byte, error) {
@@ -125,12 +136,9 @@ func readPayload(path string) ([]byte, error) {
 // parseInputs returns the inputs in an event payload. An absent member stands
 // for no inputs.
 func parseInputs(member, payload string) (runspec.Inputs, error) {
-	v, err := jose.ParseJSON(payload)
+	v, err := parseEvent(payload)
 	if err != nil {
 		return runspec.Inputs{}, err
-	}
-	if v.Kind != jose.Object {
-		return runspec.Inputs{}, fmt.Errorf("it is %s where an object is expected", v.Kind)
 	}
 	inputs, _ := v.Get(member)
 	in, err := runspec.ParseInputs(inputs)
@@ -138,4 +146,12 @@ func parseInputs(member, payload string) (runspec.Inputs, error) {
 		return runspec.Inputs{}, fmt.Errorf("%s %w", member, err)
 	}
 	return in, nil
+}
+
+func parseEvent(payload string) (jose.Value, error) {
+	v, err := jose.ParseJSON(payload)
+	if err == nil && v.Kind != jose.Object {
+		err = fmt.Errorf("it is %s where an object is expected", v.Kind)
+	}
+	return v, err
 }

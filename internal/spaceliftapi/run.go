@@ -1,0 +1,143 @@
+package spaceliftapi
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/Masterminds/semver/v3"
+)
+
+// A RunType is what Spacelift does with a run.
+type RunType string
+
+// The types of runs that can be started.
+const (
+	Tracked  RunType = "TRACKED"  // plan, and apply: a deployment
+	Proposed RunType = "PROPOSED" // plan: a preview
+)
+
+// maxToken is what fits into the header of the run's metadata, in bytes.
+const maxToken = 8 << 10
+
+// A Run is a run that is to be started.
+type Run struct {
+	Stack string // the id
+	SHA   string // of the commit, in full
+	Type  RunType
+	Token string // goes into the run's metadata
+}
+
+// idForm is the form of a slug. It has no characters but those that stand for
+// themselves in a URL, and is no name of a folder above.
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$`)
+
+// CheckStack refuses with a [RunError] what cannot be the id of a stack.
+func CheckStack(id string) error {
+	if !idForm.MatchString(id) {
+		return &RunError{
+			Reason: fmt.Sprintf("%.120q cannot be the id of a stack", id),
+			Advice: "give the id, which is the last part of the stack's page, of letters, digits and - _ .",
+		}
+	}
+	return nil
+}
+
+// Check refuses with a [RunError] what cannot be started, before anything is asked.
+func (r *Run) Check() error {
+	if err := CheckStack(r.Stack); err != nil {
+		return err
+	}
+	_, err := hex.DecodeString(r.SHA)
+	switch {
+	case err != nil || len(r.SHA) != 40 && len(r.SHA) != 64 || strings.ToLower(r.SHA) != r.SHA:
+		return &RunError{
+			Reason: fmt.Sprintf("%.120q is no commit's digest in full", r.SHA),
+			Advice: "give all of its 40 or 64 digits in lower case",
+		}
+	case r.Type != Tracked && r.Type != Proposed:
+		return &RunError{
+			Reason: fmt.Sprintf("%.120q is no type of a run", r.Type),
+			Advice: fmt.Sprintf("give %s or %s", Tracked, Proposed),
+		}
+	case len(r.Token) > maxToken:
+		return &RunError{
+			Reason: fmt.Sprintf("the token has %d bytes, and a run's metadata takes %d", len(r.Token), maxToken),
+			Advice: "sign less: commands and inputs take the most room",
+		}
+	case !isToken(r.Token):
+		return &RunError{
+			Reason: "the run has no token, or one that cannot stand in a header",
+			Advice: "sign one; it has no space and no line end",
+		}
+	}
+	return nil
+}
+
+// Trigger starts a run and returns the URL of its page. The error is a [RunError], or
+// wraps [ErrLost] where it is not known whether the run was started; any other means
+// that it was not.
+func (c *Client) Trigger(ctx context.Context, r Run) (runURL string, err error) {
+	if err := r.Check(); err != nil {
+		return "", err
+	}
+	c.run = r.Token
+	defer func() { c.run = "" }()
+	o := operation{
+		name: "runTrigger", query: queryTrigger, metadata: r.Token, starts: true,
+		variables: map[string]any{"stack": r.Stack, "sha": r.SHA, "type": string(r.Type), "runtimeConfig": nil},
+	}
+	if r.Type == Tracked {
+		force, err := c.knowsForceApply(ctx)
+		if err != nil {
+			return "", err
+		}
+		if force {
+			o.query, o.variables["forceApply"] = queryTriggerForce, nil
+		}
+	}
+	data, err := c.do(ctx, o)
+	if err != nil {
+		return "", err
+	}
+	run, ok := data.object("runTrigger")
+	if !ok || run == nil {
+		return "", c.lost("the answer has no run")
+	}
+	id, ok := run.text("id")
+	if !ok || !idForm.MatchString(id) {
+		return "", c.lost("the answer has no id of a run that could be one")
+	}
+	return c.at.JoinPath("stack", r.Stack, "run", id).String(), nil
+}
+
+// knowsForceApply tells whether runTrigger has the argument forceApply, as it does
+// where the server is Spacelift's own, or from 5.1.0 on. Where that cannot be told,
+// the form without it is for every server.
+func (c *Client) knowsForceApply(ctx context.Context) (bool, error) {
+	if c.forceApply != nil {
+		return *c.forceApply, nil
+	}
+	knows := false
+	data, err := c.do(ctx, operation{name: "debugInfo", query: queryVersion})
+	if err == nil {
+		info, _ := data.object("debugInfo")
+		version, ok := info.text("selfHostedVersion")
+		knows = ok && isForceApplyVersion(version) || info.null("selfHostedVersion")
+	} else if ctx.Err() != nil {
+		return false, err
+	}
+	c.forceApply = &knows
+	return knows, nil
+}
+
+// isForceApplyVersion looks at a version as spacectl does, a preview of 5.1.0 is one.
+func isForceApplyVersion(version string) bool {
+	if version == "" {
+		return true
+	}
+	v, err := semver.NewVersion(version)
+	return err == nil && (v.Major() > 5 || v.Major() == 5 && v.Minor() >= 1)
+}
