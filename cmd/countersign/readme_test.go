@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -172,7 +173,7 @@ func TestREADMEPins(t *testing.T) {
 func TestREADMEConfig(t *testing.T) {
 	read := map[string]int{}
 	for _, text := range blocksIn(t, "yml") {
-		kind, _, _ := strings.Cut(text, ":")
+		kind, _, _ := strings.Cut(strings.TrimPrefix(text, "version: 1\n"), ":")
 		read[kind]++
 		switch kind {
 		case "files":
@@ -183,7 +184,12 @@ func TestREADMEConfig(t *testing.T) {
 			if len(c.Updates) != 1 || len(c.Exceptions) != 1 || len(c.Files) != 2 {
 				t.Errorf("the config is %+v", c)
 			}
-		case "version":
+		case "stacks":
+			stacks, err := config.ParseStacks("README.md", []byte(text))
+			if touched := stacks.Touched([]string{"modules/vpc/main.tf"}); err != nil || !slices.Equal(touched, []string{"network"}) {
+				t.Errorf("the stacks are %+v %v", stacks, err)
+			}
+		case "keys":
 			h, err := config.ParseHook("README.md", []byte(text))
 			if err != nil {
 				t.Fatal(err)
@@ -205,7 +211,7 @@ func TestREADMEConfig(t *testing.T) {
 			t.Errorf("it is not known what begins with %q", kind)
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"files": 1, "version": 1, "template": 1}, read); diff != "" {
+	if diff := cmp.Diff(map[string]int{"files": 1, "keys": 1, "stacks": 1, "template": 1}, read); diff != "" {
 		t.Errorf("the files (-want +got):\n%s", diff)
 	}
 }
