@@ -109,6 +109,9 @@ func tokenCases(t *testing.T, s signer, now time.Time) (cases []policyCase) {
 	add("a token with a line end", good+"\n", "form")
 	add("a token without its signature", parts[0]+"."+parts[1], "form")
 	add("a token of four parts", good+".e30", "form")
+	add("a fourth part that is not base64url", good+".!", "form")
+	add("a signature that is not base64url", good[:len(good)-1]+"!", "form")
+	add("a signature in another alphabet", parts[0]+"."+parts[1]+".+/+/", "form")
 	add("a token of more than 8 KB", s.sized(t, 8194), "form")
 	add("a signature with padding", good+"==", "form")
 	if len(parts[2])%4 != 0 { // otherwise no bit is unused
@@ -116,7 +119,10 @@ func tokenCases(t *testing.T, s signer, now time.Time) (cases []policyCase) {
 	}
 	add("a header that is an array", s.tokenWith(t, "[]", c.String()), "form")
 	add("a header with `crit`", s.tokenWith(t, h.with("crit", []string{"exp"}).String(), c.String()), "form")
+	add("a header with `cty`", s.tokenWith(t, h.with("cty", "JWT").String(), c.String()), "form")
 	add("a header with a key of its own", s.tokenWith(t, h.with("jwk", object{"kty": "oct"}).String(), c.String()), "form")
+	add("a header that is a text", s.tokenWith(t, `"alg"`, c.String()), "form")
+	add("claims that are a text", s.token(t, `"sub"`), "form")
 	add("claims that are an array", s.token(t, "[]"), "form")
 	add("claims with something after them", s.token(t, c.String()+"{}"), "form")
 	add("a token within a token", s.tokenWith(t, h.with("cty", "JWT").String(), `"`+good+`"`), "form")

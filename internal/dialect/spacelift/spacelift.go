@@ -86,13 +86,19 @@ func Sign(key *jose.SigningKey, c Claims) (string, error) {
 // an error of type *jose.KeyError.
 func CheckKey(key *jose.SigningKey) error { return checkAlgorithm(key.Algorithm()) }
 
-// checkAlgorithm refuses EdDSA, which OPA verifies from 1.8.0 on. Spacelift's launcher
-// has an older one inside.
+// checkAlgorithm refuses EdDSA, which OPA verifies from 1.8.0 on: Spacelift's launcher
+// has an older one inside. A secret is for HS256, which is what policies expect of one.
 func checkAlgorithm(name string) error {
-	if name == "EdDSA" {
+	switch name {
+	case "EdDSA":
 		return &jose.KeyError{
 			Reason: "the key is for EdDSA, which Spacelift's workers cannot check",
 			Advice: "use a key of `countersign keygen --alg ES256`, or a secret",
+		}
+	case "HS384", "HS512":
+		return &jose.KeyError{
+			Reason: "the secret is for " + name + ", and policies for Spacelift take a secret with HS256",
+			Advice: "leave out --alg, or use a key of `countersign keygen --alg ES256`",
 		}
 	}
 	return nil

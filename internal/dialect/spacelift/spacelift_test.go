@@ -23,7 +23,7 @@ var issued = time.Unix(1795312800, 0)
 // eachSigner runs a test with each algorithm that Sign takes.
 func eachSigner(t *testing.T, test func(t *testing.T, s signer)) {
 	t.Helper()
-	for _, algorithm := range append(algorithms, "HS256", "HS384", "HS512") {
+	for _, algorithm := range append(algorithms, "HS256") {
 		t.Run(algorithm, func(t *testing.T) {
 			t.Parallel()
 			test(t, newSigner(t, algorithm))
@@ -81,6 +81,10 @@ func TestSignRefuses(t *testing.T) {
 	wantHint(t, spacelift.CheckKey(ed.key), reason, adviceES256)
 	if err := spacelift.CheckKey(es.key); err != nil {
 		t.Error(err)
+	}
+	for _, algorithm := range []string{"HS384", "HS512"} {
+		wantHint(t, spacelift.CheckKey(newSigner(t, algorithm).key), "the secret is for "+algorithm+", and policies for Spacelift take a secret with HS256",
+			"leave out --alg, or use a key of `countersign keygen --alg ES256`")
 	}
 	wantHint(t, sign(es, func(s *runspec.Spec) { s.SHA = "" }),
 		"the spec has no commit, and a token for Spacelift is for one", "name it with --sha")
