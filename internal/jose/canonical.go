@@ -56,32 +56,29 @@ func isKept(number string) bool {
 	if err != nil {
 		return false
 	}
-	a, aok := parseDecimal(number)
-	b, bok := parseDecimal(form)
-	return aok && bok && a == b
+	return parseDecimal(number) == parseDecimal(form)
 }
 
 // A decimal is the number 0.digits * 10^exponent, whose digits neither begin nor end
-// with a zero. It never takes more room than its text, whatever its exponent.
+// with a zero. It takes no more room than its text, whatever its exponent.
 type decimal struct {
-	negative bool
 	digits   string
 	exponent int
 }
 
-// parseDecimal reads a number of JSON. It is not ok where no int holds the exponent.
-func parseDecimal(number string) (d decimal, ok bool) {
-	number, d.negative = strings.CutPrefix(number, "-")
-	ok = true
+// parseDecimal reads a number of JSON, without its sign, which a double keeps.
+func parseDecimal(number string) (d decimal) {
+	number = strings.TrimPrefix(number, "-")
 	if i := strings.IndexAny(number, "eE"); i >= 0 {
-		n, err := strconv.Atoi(number[i+1:])
-		number, d.exponent, ok = number[:i], n, err == nil
+		// With an exponent that no int holds a double is 0 or none.
+		d.exponent, _ = strconv.Atoi(number[i+1:])
+		number = number[:i]
 	}
 	whole, fraction, _ := strings.Cut(number, ".")
 	d.digits = strings.TrimLeft(whole+fraction, "0")
 	d.exponent += len(d.digits) - len(fraction)
 	if d.digits = strings.TrimRight(d.digits, "0"); d.digits == "" {
-		return decimal{}, true // there is one zero
+		return decimal{} // there is one zero
 	}
-	return d, ok
+	return d
 }

@@ -62,7 +62,7 @@ func parseAnswer(body string) (data fields, messages []string, err error) {
 	}
 	for _, e := range list.Members {
 		text, ok := fields(e.Value.Members).text("message")
-		if !ok || e.Value.Kind != jose.Object {
+		if !ok {
 			return nil, nil, errors.New("an error in the answer has no message")
 		}
 		messages = append(messages, text)

@@ -115,7 +115,7 @@ func (c *Client) broken(err error) string {
 	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
 		return "the connection was cut"
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("no answer came within %v", c.timeout)
+		return "no answer came in time"
 	}
 	return c.clean(err.Error())
 }

@@ -106,17 +106,18 @@ func TestLimited(t *testing.T) {
 // A caller that goes away does not know, unless nothing was sent.
 func TestTriggerEnded(t *testing.T) {
 	s, c, _ := loggedIn(t, options())
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancelCause(t.Context())
 	s.Fault(func(int, spacelifttest.Request) *spacelifttest.Fault {
-		cancel()
+		cancel(errors.New("interrupted"))
 		return &spacelifttest.Fault{Hang: true, Late: true}
 	})
-	if _, err := c.Trigger(ctx, proposed()); !errors.Is(err, spaceliftapi.ErrLost) {
+	_, err := c.Trigger(ctx, proposed())
+	if wantError(t, c, err, "interrupted", "look at the runs"); !errors.Is(err, spaceliftapi.ErrLost) {
 		t.Errorf("error %v", err)
 	}
 	n := len(s.Requests())
-	_, err := c.Trigger(ctx, proposed())
-	if wantError(t, c, err, "ended", "no run was started"); errors.Is(err, spaceliftapi.ErrLost) || len(s.Requests()) != n {
+	_, err = c.Trigger(ctx, proposed())
+	if wantError(t, c, err, "ended: interrupted", "no run was started"); errors.Is(err, spaceliftapi.ErrLost) || len(s.Requests()) != n {
 		t.Errorf("error %v", err)
 	}
 
@@ -125,7 +126,7 @@ func TestTriggerEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = c.Trigger(t.Context(), proposed())
-	if wantError(t, c, err, "no answer came within 1ms", "look at the runs"); !errors.Is(err, spaceliftapi.ErrLost) {
+	if wantError(t, c, err, "no answer came in time", "look at the runs"); !errors.Is(err, spaceliftapi.ErrLost) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -89,26 +89,17 @@ func (c *Client) Trigger(ctx context.Context, r Run) (runURL string, err error) 
 		name: "runTrigger", query: queryTrigger, metadata: r.Token, starts: true,
 		variables: map[string]any{"stack": r.Stack, "sha": r.SHA, "type": string(r.Type), "runtimeConfig": nil},
 	}
-	if r.Type == Tracked {
-		force, err := c.knowsForceApply(ctx)
-		if err != nil {
-			return "", err
-		}
-		if force {
-			o.query, o.variables["forceApply"] = queryTriggerForce, nil
-		}
+	if r.Type == Tracked && c.knowsForceApply(ctx) {
+		o.query, o.variables["forceApply"] = queryTriggerForce, nil
 	}
 	data, err := c.do(ctx, o)
 	if err != nil {
 		return "", err
 	}
-	run, ok := data.object("runTrigger")
-	if !ok || run == nil {
-		return "", c.lost("the answer has no run")
-	}
+	run, _ := data.object("runTrigger")
 	id, ok := run.text("id")
 	if !ok || !idForm.MatchString(id) {
-		return "", c.lost("the answer has no id of a run that could be one")
+		return "", c.lost("the answer has no run, or none with an id that can be one")
 	}
 	return c.at.JoinPath("stack", r.Stack, "run", id).String(), nil
 }
@@ -116,24 +107,21 @@ func (c *Client) Trigger(ctx context.Context, r Run) (runURL string, err error) 
 // knowsForceApply tells whether runTrigger has the argument forceApply, as it does
 // where the server is Spacelift's own, or from 5.1.0 on. Where that cannot be told,
 // the form without it is for every server.
-func (c *Client) knowsForceApply(ctx context.Context) (bool, error) {
-	if c.forceApply != nil {
-		return *c.forceApply, nil
+func (c *Client) knowsForceApply(ctx context.Context) bool {
+	if c.forceApply == nil {
+		knows := false
+		if data, err := c.do(ctx, operation{name: "debugInfo", query: queryVersion}); err == nil {
+			info, _ := data.object("debugInfo")
+			version, ok := info.text("selfHostedVersion")
+			knows = ok && isForceApplyVersion(version) || info.null("selfHostedVersion")
+		}
+		c.forceApply = &knows
 	}
-	knows := false
-	data, err := c.do(ctx, operation{name: "debugInfo", query: queryVersion})
-	if err == nil {
-		info, _ := data.object("debugInfo")
-		version, ok := info.text("selfHostedVersion")
-		knows = ok && isForceApplyVersion(version) || info.null("selfHostedVersion")
-	} else if ctx.Err() != nil {
-		return false, err
-	}
-	c.forceApply = &knows
-	return knows, nil
+	return *c.forceApply
 }
 
-// isForceApplyVersion looks at a version as spacectl does, a preview of 5.1.0 is one.
+// isForceApplyVersion looks at a version as spacectl does: 5.1.0-rc1 is 5.1.0, and an
+// empty one Spacelift's own server.
 func isForceApplyVersion(version string) bool {
 	if version == "" {
 		return true

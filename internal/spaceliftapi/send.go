@@ -93,8 +93,6 @@ func (c *Client) send(ctx context.Context, o *operation) (*answer, error) {
 		var wait time.Duration
 		var why string
 		switch {
-		case err != nil && once && ctx.Err() != nil:
-			return nil, c.lost(context.Cause(ctx).Error())
 		case err != nil && once:
 			return nil, c.lost(c.broken(err))
 		case ctx.Err() != nil && err != nil:
@@ -113,7 +111,7 @@ func (c *Client) send(ctx context.Context, o *operation) (*answer, error) {
 		if try == maxTries {
 			return nil, c.failed(adviceLater, "%s, still after %d tries", why, try)
 		}
-		if wait == 0 {
+		if wait <= 0 {
 			wait, backoff = backoff, 2*backoff
 		}
 		if c.waited+wait > maxWait {
@@ -164,19 +162,19 @@ func (c *Client) post(ctx context.Context, o *operation, body []byte) (a *answer
 	return &answer{response.StatusCode, response.Header, string(text)}, false, nil
 }
 
-// retryAfter returns how long the server says to wait (RFC 9110, section 10.2.3), or
-// 0. A date is compared with that of the answer itself, by the same clock.
+// retryAfter returns how long the server says to wait (RFC 9110, section 10.2.3), not
+// above 0 where it does not. A date is compared with that of the answer itself, by the same clock.
 func retryAfter(h http.Header) time.Duration {
 	after := h.Get("Retry-After")
 	if seconds, err := strconv.ParseUint(after, 10, 32); err == nil {
-		return max(time.Duration(seconds)*time.Second, firstWait)
+		return time.Duration(seconds) * time.Second
 	}
 	when, err := http.ParseTime(after)
 	date, err2 := http.ParseTime(h.Get("Date"))
 	if err != nil || err2 != nil {
 		return 0
 	}
-	return max(when.Sub(date), firstWait)
+	return when.Sub(date)
 }
 
 func clockSleep(ctx context.Context, d time.Duration) error {

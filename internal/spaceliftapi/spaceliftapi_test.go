@@ -128,9 +128,25 @@ func TestRefusedCredentials(t *testing.T) {
 			}
 		}
 	}
-	if n := count(s, "runTrigger"); n != 5 {
+	s.On("runTrigger", spacelifttest.Fault{Errors: `[{"message":"Unauthorized: you may not"}]`})
+	_, err = c.Trigger(t.Context(), proposed())
+	wantCredentialsError(t, c, err, `"Unauthorized: you may not"`, "a role")
+	if n := count(s, "runTrigger"); n != 6 {
 		t.Errorf("%d requests", n)
 	}
+}
+
+// One secret may be a part of another.
+func TestNestedSecrets(t *testing.T) {
+	s := spacelifttest.New(t, options())
+	c, _ := clientOf(t, spaceliftapi.Credentials{Endpoint: s.URL(), KeyID: keyID, KeySecret: "inner"})
+	s.On("apiKeyUser", spacelifttest.Fault{Body: `{"data":{"apiKeyUser":{"jwt":"begin-inner-end","validUntil":1}}}`})
+	if err := c.Login(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.On("stack", spacelifttest.Fault{Errors: `[{"message":"no begin-inner-end, no inner"}]`})
+	_, err := c.Branch(t.Context(), "network")
+	wantError(t, c, err, `"no …, no …"`, "")
 }
 
 func TestUnknownStack(t *testing.T) {

@@ -84,7 +84,8 @@ const (
 // reasonOf returns what an error of package jose says without its outcome, which is
 // about tokens.
 func reasonOf(err error) string {
-	if e := (*jose.Error)(nil); errors.As(err, &e) {
+	var e *jose.Error
+	if errors.As(err, &e) {
 		return e.Reason
 	}
 	return err.Error()

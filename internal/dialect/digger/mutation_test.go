@@ -32,21 +32,22 @@ func isSlow(p pair) bool { return slices.Contains([]string{"ES384", "ES512"}, p.
 func TestChangedValue(t *testing.T) {
 	t.Parallel()
 	eachSpec(t, func(t *testing.T, spec string) {
+		signed, _ := split(t, sign(t, keys(t, "HS256"), spec))
+		var tree any
+		d := json.NewDecoder(strings.NewReader(signed))
+		d.UseNumber()
+		if err := d.Decode(&tree); err != nil {
+			t.Fatal(err)
+		}
+		changes := changesOf(t, tree)
+		if len(changes) < 200 {
+			t.Fatalf("%d changes", len(changes))
+		}
 		eachAlgorithm(t, func(t *testing.T, p pair) {
-			signed, s := split(t, sign(t, p, spec))
-			var tree any
-			d := json.NewDecoder(strings.NewReader(signed))
-			d.UseNumber()
-			if err := d.Decode(&tree); err != nil {
-				t.Fatal(err)
-			}
+			_, s := split(t, sign(t, p, spec))
 			// The order of members and white space do not count.
 			if got := open(t, p, envelope(encodeJSON(t, tree), s)).Text; form(t, got) != form(t, spec) {
 				t.Errorf("written otherwise it comes out as %s", got)
-			}
-			changes := changesOf(t, tree)
-			if len(changes) < 200 {
-				t.Fatalf("%d changes", len(changes))
 			}
 			for i, changed := range changes {
 				if share(p, i) {
