@@ -120,14 +120,14 @@ func readmeWorkflow(t *testing.T, name string) (file string) {
 }
 
 // TestREADMEWorkflows knows all workflows of the README: each is run by a test,
-// `start`, `keyless` and `release` by those of the Action.
+// `start`, `keyless`, `artifacts` and `release` by those of the Action.
 func TestREADMEWorkflows(t *testing.T) {
 	var names []string
 	for _, text := range blocksIn(t, "yaml") {
 		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
 		names = append(names, name)
 	}
-	if diff := cmp.Diff([]string{"deploy", "start", "keyless", "pins", "release"}, names); diff != "" {
+	if diff := cmp.Diff([]string{"deploy", "start", "keyless", "artifacts", "pins", "release"}, names); diff != "" {
 		t.Errorf("workflows (-want +got):\n%s", diff)
 	}
 }

@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,6 +32,9 @@ func (a *app) signDigger(ctx context.Context, f *signFlags) error {
 	if f.spec == "" {
 		return usage("give --spec FILE", "there is no job spec to sign")
 	}
+	if *f.fields["ref"] != "" && f.dispatch == "" {
+		return usage("add --dispatch, or leave it out", "--ref is about the run that --dispatch starts")
+	}
 	if err := f.checkTTL(); err != nil {
 		return err
 	}
@@ -46,6 +52,9 @@ func (a *app) signDigger(ctx context.Context, f *signFlags) error {
 	}
 	if err := a.maskAll(job.Secrets); err != nil {
 		return err
+	}
+	if digger.IsSigned(string(text)) {
+		return usage("give the spec as it was before it was signed", "the job spec is signed already")
 	}
 	var start *dispatch
 	if f.dispatch != "" {
@@ -67,8 +76,8 @@ func (a *app) signDigger(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	if f.mask && f.detached {
-		if err := a.mask(s.Token); err != nil {
+	if f.mask {
+		if err := a.mask(cmp.Or(envelopeSignature(s.Token), s.Token)); err != nil {
 			return err
 		}
 	}
@@ -148,27 +157,53 @@ type signedJob struct {
 }
 
 // readJob returns the job spec and its signature. The envelope may stand where a
-// token does.
+// token does. What is too large is for the check to refuse.
 func (a *app) readJob(f *verifyFlags) (j signedJob, err error) {
-	if f.spec != "" {
-		text, err := a.readSpec("the job spec", f.spec, maxJob)
-		if err != nil {
+	const limit = maxJob + int64(len("\r\n"))
+	if f.spec == "-" && f.file == "-" {
+		return j, usage("give one of them as a file", "the spec and its signature cannot both be standard input")
+	}
+	if strings.TrimSpace(f.spec) != "" {
+		text, err := a.readSpec("the job spec", f.spec, limit)
+		if err != nil && !errors.Is(err, errTooLarge) {
 			return j, err
 		}
 		j.text = string(text)
 	}
-	signature, err := a.readToken(f.tokenFlags, maxJob)
+	signature, err := a.readToken(f.tokenFlags, limit)
 	switch {
 	case err != nil:
 		return j, err
-	case !strings.HasPrefix(strings.TrimSpace(signature), "{"):
+	case strings.TrimSpace(signature) == "":
+		// A file ends with a line end, and an envelope as long as one may be does not.
+		j.text = string(dropLineEnd([]byte(j.text)))
+	case !isJSON(signature):
 		j.signature = signature
 	case j.text != "":
 		return j, usage("give the envelope as --spec or as --token", "an envelope where the signature of a spec is expected")
 	default:
 		j.text = signature
 	}
+	a.keep([]byte(j.hidden()))
 	return j, nil
+}
+
+// hidden returns what is to stay out of logs.
+func (j signedJob) hidden() string {
+	if j.signature != "" {
+		return j.signature
+	}
+	return envelopeSignature(j.text)
+}
+
+// envelopeSignature returns the signature in an envelope, or "". The runner would hide
+// each line of an envelope, down to its braces.
+func envelopeSignature(text string) string {
+	var envelope struct{ Signature struct{ Signature string } }
+	if json.Unmarshal([]byte(text), &envelope) != nil || !tokenForm.MatchString(envelope.Signature.Signature) {
+		return ""
+	}
+	return envelope.Signature.Signature
 }
 
 // token returns what is signed as far as it is a token, empty where nothing is.
@@ -179,11 +214,19 @@ func (j signedJob) token() string {
 	return j.signature + j.text
 }
 
+// jobFields are what a job spec says that can be compared.
+var jobFields = []string{"repository", "actor", "sha"}
+
 // verifyDigger checks a job spec.
 func (a *app) verifyDigger(ctx context.Context, f *verifyFlags, j signedJob) (*report.Report, *policy.Verified, error) {
 	p, err := f.policy()
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, name := range policy.FieldNames() {
+		if p.Expect.Names(name) && !slices.Contains(jobFields, name) {
+			return nil, nil, usage("of a job spec there are "+strings.Join(jobFields, ", "), "--expect names the %s, of which a job spec says nothing", name)
+		}
 	}
 	run, err := a.context()
 	if err != nil {
@@ -205,8 +248,13 @@ func (a *app) verifyDigger(ctx context.Context, f *verifyFlags, j signedJob) (*r
 		if opened.Spec.Actor == "" {
 			opened.Spec.Actor = opened.RequestedBy
 		}
+		// No spec says who signed, and a ledger tells ids apart by that.
+		opened.Token.Issuer = formatDigger
 		return &policy.Verified{Token: opened.Token, Spec: opened.Spec, Foreign: json.RawMessage(opened.Text)}, nil
 	})
+	if err == nil && j.text != "" && j.token() == "" {
+		r.Findings[0].Message = "the job spec is not signed, so nobody asked for this run"
+	}
 	if err != nil || opened == nil {
 		return r, verified, err
 	}

@@ -33,7 +33,8 @@ func (t formats) add(names []string, flags ...string) formats {
 
 // signFormats are those of the flags of sign.
 var signFormats = formats{}.
-	add([]string{formatToken}, "keyless", "identity-command", "issuer", "audience", "token-input").
+	add([]string{formatToken}, "keyless", "identity-command", "issuer", "audience", "token-input",
+		"kind", "artifacts", "image", "root", "out").
 	add([]string{formatToken, formatSpacelift}, fieldFlags()...).
 	add([]string{formatToken, formatSpacelift}, "command", "inputs").
 	add([]string{formatToken, formatSpacelift, formatDigger}, "ref", "spec", "ttl", "mask", "json").

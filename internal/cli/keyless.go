@@ -21,20 +21,20 @@ import (
 type signer func(context.Context, jose.Claims) (string, error)
 
 // signer returns what signs: a key, or the identity of this job.
-func (a *app) signer(k keyFlags, identityCommand string) (signer, error) {
+func (a *app) signer(k keyFlags, identityCommand string, form jose.Form) (signer, error) {
 	if !k.keyless {
 		if identityCommand != "" {
 			return nil, usage("add --keyless", "--identity-command gets an identity token, and a key signs without one")
 		}
 		key, err := a.signingKey(k)
-		return func(_ context.Context, c jose.Claims) (string, error) { return jose.Sign(runspec.Token, key, c) }, err
+		return func(_ context.Context, c jose.Claims) (string, error) { return jose.Sign(form, key, c) }, err
 	}
 	if _, err := a.keySource(k); err != nil {
 		return nil, err
 	}
 	identity, err := a.identity(identityCommand)
 	return func(ctx context.Context, c jose.Claims) (string, error) {
-		claims, err := keyless.Claims(runspec.Token, c)
+		claims, err := keyless.Claims(form, c)
 		if err != nil {
 			return "", err
 		}
@@ -42,7 +42,7 @@ func (a *app) signer(k keyFlags, identityCommand string) (signer, error) {
 		if err != nil {
 			return "", err
 		}
-		joined, err := keyless.Join(runspec.Token, claims, token)
+		joined, err := keyless.Join(form, claims, token)
 		if errors.As(err, new(*jose.Error)) {
 			return "", undecided("nothing was signed; ask again for an identity token", "what came as an identity token cannot be used: %w", err)
 		}

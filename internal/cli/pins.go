@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/url"
 	"strings"
 	"time"
@@ -178,15 +177,11 @@ func (p *pinCheck) own(ctx context.Context, repository string) (pin.Repository, 
 
 // progress says what is being asked, where that takes time and somebody looks.
 func (a *app) progress(files []*pin.File, host string) {
-	terminal, ok := a.Stderr.(interface{ Stat() (fs.FileInfo, error) })
-	if !ok {
-		return
-	}
 	refs := 0
 	for _, f := range files {
 		refs += len(f.Refs)
 	}
-	if info, err := terminal.Stat(); err == nil && info.Mode()&fs.ModeCharDevice != 0 && refs > 0 {
+	if a.onTerminal() && refs > 0 {
 		fmt.Fprintf(a.Stderr, "asking %s about %d refs in %d files\n", report.Printable(host), refs, len(files))
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-ci/countersign/internal/jose"
-	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runner"
 	"github.com/countersign-ci/countersign/internal/runspec"
@@ -30,9 +29,11 @@ type signFlags struct {
 	format          string
 	signPipelineFlags
 	spaceliftFlags
+	signArtifactFlags
 	detached         bool
 	issuer, audience string
 	ttl              time.Duration
+	ttlGiven         bool
 	tokenInput       string
 	mask, json       bool
 }
@@ -79,6 +80,7 @@ are what the API says of the repository and of the ref at that moment.`,
 	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
 	addSignPipelineFlags(c, &f.signPipelineFlags)
 	addSpaceliftFlags(c, &f.spaceliftFlags)
+	addSignArtifactFlags(c, &f.signArtifactFlags)
 	c.Flags().BoolVar(&f.detached, "detached", false, "digger: leave the spec as it is and print a signature of its own")
 	c.RunE = a.run(func() error {
 		a.failed = (&signed{}).outputs()
@@ -93,6 +95,7 @@ are what the API says of the repository and of the ref at that moment.`,
 		case formatDigger:
 			return a.signDigger(c.Context(), f)
 		}
+		f.ttlGiven = c.Flags().Changed("ttl")
 		return a.runSign(c.Context(), f)
 	})
 	return c
@@ -121,7 +124,10 @@ func (s *signed) outputs() []runner.Output {
 }
 
 func (a *app) runSign(ctx context.Context, f *signFlags) error {
-	sign, err := a.signer(f.keyFlags, f.identityCommand)
+	if err := f.validateKind(); err != nil {
+		return err
+	}
+	sign, err := a.signer(f.keyFlags, f.identityCommand, f.form())
 	if err != nil {
 		return err
 	}
@@ -139,8 +145,14 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	if err := f.complete(spec, run, policy.DefaultRequire); err != nil {
+	if err := a.addArtifacts(ctx, f, spec); err != nil {
 		return err
+	}
+	if err := f.complete(spec, run, f.required()); err != nil {
+		return err
+	}
+	if f.kind == kindArtifacts {
+		f.limitToBuild(spec)
 	}
 	if err := f.parties(spec, run); err != nil {
 		return err
@@ -170,8 +182,21 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 	if runner.OnRunner(a.Getenv) {
 		a.say("signed", issued.SpecDigest+", valid until "+issued.ExpiresAt)
 	}
-	if f.json {
+	return a.handOver(f, issued)
+}
+
+// handOver writes the token where it is to go.
+func (a *app) handOver(f *signFlags, issued *signed) error {
+	if f.out != "" {
+		if err := writeFile(f.out, []byte(issued.Token+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	switch {
+	case f.json:
 		return a.answer(issued)
+	case f.out != "":
+		return nil
 	}
 	return a.print([]byte(issued.Token + "\n"))
 }
@@ -233,6 +258,9 @@ func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context, require []
 }
 
 func (f *signFlags) checkTTL() error {
+	if f.kind == kindArtifacts && f.ttl >= time.Second {
+		return nil
+	}
 	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
 		return usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
 	}
@@ -310,7 +338,10 @@ func (a *app) lifetime(f *signFlags) (id string, from, until time.Time, err erro
 		return "", from, until, err
 	}
 	from = a.Now().Truncate(time.Second)
-	return base64.RawURLEncoding.EncodeToString(random[:]), from, from.Add(f.ttl.Truncate(time.Second)), nil
+	if until = from.Add(f.ttl.Truncate(time.Second)); f.kind == kindArtifacts && !f.ttlGiven {
+		until = forever
+	}
+	return base64.RawURLEncoding.EncodeToString(random[:]), from, until, nil
 }
 
 // issued returns what is said of a token for a spec.

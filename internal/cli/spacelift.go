@@ -4,11 +4,8 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
-	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +14,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/github"
 	"github.com/countersign-ci/countersign/internal/jose"
 	"github.com/countersign-ci/countersign/internal/pin"
-	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runner"
 	"github.com/countersign-ci/countersign/internal/runspec"
@@ -45,7 +41,7 @@ func addSpaceliftFlags(c *cobra.Command, f *spaceliftFlags) {
 	c.Flags().StringVar(&f.runType, "run-type", "", "spacelift: TRACKED or PROPOSED (default: TRACKED where the run's branch is the stack's)")
 }
 
-// validate refuses what contradicts itself.
+// validate refuses what contradicts itself, and a stack that cannot be one.
 func (f *spaceliftFlags) validate(stack string) error {
 	switch {
 	case stack != "" && f.stacks != "":
@@ -60,27 +56,20 @@ func (f *spaceliftFlags) validate(stack string) error {
 		return usage("add --trigger", "--run-type is about the run that --trigger starts")
 	}
 	f.runType = strings.ToUpper(f.runType)
-	if f.runType != "" && f.runType != string(spaceliftapi.Tracked) && f.runType != string(spaceliftapi.Proposed) {
+	if !slices.Contains([]string{"", string(spaceliftapi.Tracked), string(spaceliftapi.Proposed)}, f.runType) {
 		return usage("there are TRACKED and PROPOSED", "--run-type is neither of the two types of run")
+	}
+	if stack == "" {
+		return nil // the file's own are checked where it is read
+	}
+	if err := spaceliftapi.CheckStack(stack); err != nil {
+		return usage("", "%w", err)
 	}
 	return nil
 }
 
 // signSpacelift signs the runs of the stacks that are meant, and starts them.
 func (a *app) signSpacelift(ctx context.Context, f *signFlags) error {
-	if err := f.spaceliftFlags.validate(*f.fields["stack"]); err != nil {
-		return err
-	}
-	var key *jose.SigningKey
-	if !f.dryRun {
-		var err error
-		if key, err = a.signingKey(f.keyFlags); err != nil {
-			return err
-		}
-		if err := spacelift.CheckKey(key); err != nil {
-			return err
-		}
-	}
 	run, err := a.context()
 	if err != nil {
 		return err
@@ -88,6 +77,18 @@ func (a *app) signSpacelift(ctx context.Context, f *signFlags) error {
 	spec, err := a.draft(f)
 	if err != nil {
 		return err
+	}
+	if err := f.spaceliftFlags.validate(spec.Stack); err != nil {
+		return err
+	}
+	var key *jose.SigningKey
+	if !f.dryRun {
+		if key, err = a.signingKey(f.keyFlags); err != nil {
+			return err
+		}
+		if err := spacelift.CheckKey(key); err != nil {
+			return err
+		}
 	}
 	if err := f.complete(spec, run, []string{"sha"}); err != nil {
 		return err
@@ -97,9 +98,13 @@ func (a *app) signSpacelift(ctx context.Context, f *signFlags) error {
 		if stacks, err = a.touchedStacks(ctx, f, spec, run); err != nil {
 			return err
 		}
+		a.say("note", "the push touched "+cmp.Or(strings.Join(stacks, ", "), "no stack"))
 	}
 	if f.dryRun {
 		return a.showStacks(f, stacks)
+	}
+	if f.trigger && f.runType == "" && !strings.HasPrefix(spec.Ref, headPrefix) {
+		return usage("give --run-type, or --ref refs/heads/NAME", "the commit is on no branch that is known, so it is not known whether its run is TRACKED or PROPOSED")
 	}
 	all, err := a.signStacks(f, key, spec, stacks)
 	if err != nil {
@@ -118,7 +123,7 @@ func (a *app) signSpacelift(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	return a.signedStacks(f, spec, stacks, all)
+	return a.signedStacks(f, spec, all)
 }
 
 // signStacks makes the token of each stack.
@@ -166,6 +171,8 @@ func (a *app) touchedStacks(ctx context.Context, f *signFlags, spec *runspec.Spe
 		return nil, usage(hint, "this run is of no push, so nothing tells what changed")
 	case push.Deleted:
 		return nil, nil
+	case !strings.HasPrefix(run.Ref, headPrefix):
+		return nil, usage("run on pushes of branches alone, with `branches: ['**']` below `push:`; "+hint, "what was pushed is no branch, so nothing tells what changed")
 	case !runspec.SameName(spec.Repository, run.Repository) || spec.SHA != push.After:
 		return nil, usage("leave out --repository and --sha", "what changed is known of the commit that was pushed, and another is to be signed")
 	}
@@ -192,19 +199,23 @@ func (a *app) touchedStacks(ctx context.Context, f *signFlags, spec *runspec.Spe
 
 // showStacks shows which stacks the push touched.
 func (a *app) showStacks(f *signFlags, stacks []string) error {
-	a.sayStacks(stacks)
-	rows := make([][]string, len(stacks))
-	lines := ""
+	type stack struct {
+		Stack string `json:"stack"`
+	}
 	shown := struct {
-		Stacks []shownStack `json:"stacks"`
-	}{make([]shownStack, len(stacks))}
-	for i, stack := range stacks {
-		rows[i] = []string{report.Markdown(stack)}
-		shown.Stacks[i].Stack = stack
-		lines += stack + "\n"
+		Stacks []stack `json:"stacks"`
+	}{[]stack{}}
+	lines, rows := "", [][]string{}
+	for _, id := range stacks {
+		lines += id + "\n"
+		rows = append(rows, []string{report.Markdown(id)})
+		shown.Stacks = append(shown.Stacks, stack{id})
 	}
 	summary := "### Countersign: stacks that the push touched\n\n" + report.Table([]string{"stack"}, rows)
-	if err := a.results((&signed{}).outputs(), summary); err != nil {
+	if len(stacks) == 0 {
+		summary = noStackSummary
+	}
+	if err := a.results(outputsOf(nil), summary); err != nil {
 		return err
 	}
 	if f.json {
@@ -213,125 +224,24 @@ func (a *app) showStacks(f *signFlags, stacks []string) error {
 	return a.print([]byte(lines))
 }
 
-type shownStack struct {
-	Stack string `json:"stack"`
-}
-
-func (a *app) sayStacks(stacks []string) {
-	if len(stacks) == 0 {
-		a.say("note", "the push touched no stack")
-		return
-	}
-	a.say("note", "the push touched "+strings.Join(stacks, ", "))
-}
-
-// triggerRuns starts the run of each stack. Everything that can be known before is
-// asked before, for a run that was started cannot be taken back.
-func (a *app) triggerRuns(ctx context.Context, f *signFlags, spec *runspec.Spec, all []*signed) error {
-	branch, onBranch := strings.CutPrefix(spec.Ref, headPrefix)
-	if f.runType == "" && !onBranch {
-		return usage("give --run-type, or --ref refs/heads/NAME", "the commit is on no branch that is known, so it is not known whether its run is TRACKED or PROPOSED")
-	}
-	client, err := a.spaceliftClient(ctx)
-	if err != nil {
-		return spaceliftError(err)
-	}
-	err = client.Login(ctx)
-	for _, secret := range client.Secrets() {
-		a.keep([]byte(secret))
-	}
-	if err != nil {
-		return spaceliftError(err)
-	}
-	types := make([]spaceliftapi.RunType, len(all))
-	for i, s := range all {
-		tracked, err := client.Branch(ctx, s.Stack)
-		if err != nil {
-			return spaceliftError(err)
-		}
-		types[i] = spaceliftapi.RunType(f.runType)
-		if types[i] == "" {
-			types[i] = spaceliftapi.Proposed
-			if branch == tracked {
-				types[i] = spaceliftapi.Tracked
-			}
-		}
-	}
-	for i, s := range all {
-		s.RunURL, err = client.Trigger(ctx, spaceliftapi.Run{Stack: s.Stack, SHA: spec.SHA, Type: types[i], Token: s.Token})
-		if err != nil {
-			// What was started goes on, and stands in the outputs.
-			a.failed = outputsOf(all[:i])
-			if i > 0 {
-				a.say("note", fmt.Sprintf("of %d runs %d were started before this one, and none after it", len(all), i))
-			}
-			return spaceliftError(err)
-		}
-		a.say("started", fmt.Sprintf("%s run of %s: %s", types[i], s.Stack, s.RunURL))
-	}
-	return nil
-}
-
-// spaceliftClient returns the client that spacectl's variables describe. A key
-// without a secret is one for an identity token of this job.
-func (a *app) spaceliftClient(ctx context.Context) (*spaceliftapi.Client, error) {
-	credentials := spaceliftapi.Credentials{
-		Endpoint: cmp.Or(a.Getenv("SPACELIFT_API_KEY_ENDPOINT"), a.Getenv("SPACELIFT_API_ENDPOINT")),
-		KeyID:    a.Getenv("SPACELIFT_API_KEY_ID"), KeySecret: a.Getenv("SPACELIFT_API_KEY_SECRET"),
-		Token: a.Getenv("SPACELIFT_API_TOKEN"),
-	}
-	if credentials.Token == "" && credentials.KeySecret == "" && credentials.KeyID != "" && a.Getenv("ACTIONS_ID_TOKEN_REQUEST_URL") != "" {
-		audience := a.Getenv("SPACELIFT_OIDC_AUDIENCE")
-		if u, err := url.Parse(credentials.Endpoint); audience == "" && err == nil {
-			audience = u.Hostname()
-		}
-		identity, err := a.identity("")
-		if err != nil {
-			return nil, err
-		}
-		if credentials.KeySecret, err = identity(ctx, audience); err != nil {
-			return nil, err
-		}
-	}
-	for _, secret := range []string{credentials.KeySecret, credentials.Token} {
-		a.keep([]byte(secret))
-	}
-	return spaceliftapi.New(a.HTTP, credentials, func(ctx context.Context, d time.Duration) error {
-		a.Sleep(d)
-		return ctx.Err()
-	})
-}
-
-// spaceliftError gives an error of the client its exit code.
-func spaceliftError(err error) error {
-	var exit *exitError
-	var credentials *spaceliftapi.CredentialsError
-	var impossible *spaceliftapi.RunError
-	switch {
-	case errors.As(err, &exit):
-		return err
-	case errors.As(err, &credentials), errors.As(err, &impossible), errors.Is(err, spaceliftapi.ErrUnknownStack):
-		return usage("", "%w", err)
-	}
-	return undecided("", "%w", err)
-}
+const noStackSummary = "### Countersign: nothing to sign\n\nThe push touched no stack.\n"
 
 // outputsOf returns the outputs of several tokens: one a line.
 func outputsOf(all []*signed) []runner.Output {
 	outputs := (&signed{}).outputs()
-	for i, s := range all {
-		for j, output := range s.outputs() {
-			if i > 0 {
-				outputs[j].Value += "\n"
-			}
-			outputs[j].Value += output.Value
+	for i := range outputs {
+		var values []string
+		for _, s := range all {
+			values = append(values, s.outputs()[i].Value)
 		}
+		// Without a run to any of them there is no URL, and no empty lines either.
+		outputs[i].Value = strings.Trim(strings.Join(values, "\n"), "\n")
 	}
 	return outputs
 }
 
 // signedStacks shows what was signed.
-func (a *app) signedStacks(f *signFlags, spec *runspec.Spec, stacks []string, all []*signed) error {
+func (a *app) signedStacks(f *signFlags, spec *runspec.Spec, all []*signed) error {
 	summary, lines := "", ""
 	for _, s := range all {
 		of := *spec
@@ -339,14 +249,13 @@ func (a *app) signedStacks(f *signFlags, spec *runspec.Spec, stacks []string, al
 		summary += signSummary(&of, s) + "\n"
 		lines += s.Token + "\n"
 	}
-	if f.stacks != "" {
-		a.sayStacks(stacks)
-	}
-	if len(all) == 0 {
-		summary = "### Countersign: nothing to sign\n\nThe push touched no stack.\n"
-	}
-	if err := a.results(outputsOf(all), summary); err != nil {
+	if err := a.results(outputsOf(all), cmp.Or(summary, noStackSummary)); err != nil {
 		return err
+	}
+	if runner.OnRunner(a.Getenv) {
+		for _, s := range all {
+			a.say("signed", s.Stack+": "+s.SpecDigest+", valid until "+s.ExpiresAt)
+		}
 	}
 	switch {
 	case f.json && f.stacks == "":
@@ -357,44 +266,4 @@ func (a *app) signedStacks(f *signFlags, spec *runspec.Spec, stacks []string, al
 		}{append([]*signed{}, all...)})
 	}
 	return a.print([]byte(lines))
-}
-
-// verifySpacelift checks a token as the policy of a worker does: what it is compared
-// with is what is expected alone.
-func (a *app) verifySpacelift(ctx context.Context, f *verifyFlags, token string) (*report.Report, *policy.Verified, error) {
-	p, err := f.policy()
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, name := range []string{"sha", "stack"} {
-		if !p.Expect.Names(name) {
-			return nil, nil, usage("give --expect sha=COMMIT,stack=ID as the worker knows them", "the %s of the run at hand is not known", name)
-		}
-	}
-	return a.verifyForeign(ctx, f, token, runspec.Context{}, p, func(keys *jose.VerifyingKeys) (*policy.Verified, error) {
-		t, spec, err := spacelift.Open(keys, token)
-		return &policy.Verified{Token: t, Spec: spec}, err
-	})
-}
-
-// verifyForeign decides about a token of another system. Where there is no run, the
-// spec has to have what is expected of it, and what --require names.
-func (a *app) verifyForeign(ctx context.Context, f *verifyFlags, token string, run runspec.Context, p policy.Policy,
-	open func(*jose.VerifyingKeys) (*policy.Verified, error),
-) (*report.Report, *policy.Verified, error) {
-	if !run.IsKnown() && slices.Equal(p.Require, policy.DefaultRequire) {
-		p.Require = nil
-	}
-	if err := p.CheckForeign(run); err != nil {
-		return nil, nil, usage("--expect name=value supplies what the run does not tell", "%w", err)
-	}
-	var keys *jose.VerifyingKeys
-	if strings.TrimSpace(token) != "" || p.WarnMissing {
-		var err error
-		if keys, err = a.verifyingKeys(ctx, f.keyFlags); err != nil {
-			return nil, nil, err
-		}
-	}
-	r, verified := policy.VerifyForeign(token, func() (*policy.Verified, error) { return open(keys) }, run, p, a.Now())
-	return r, verified, nil
 }

@@ -14,6 +14,9 @@ import (
 // maxTokenFile is the size of the largest token with a line end, in bytes.
 var maxTokenFile = int64(runspec.Token.MaxSize + len("\r\n"))
 
+// maxManifestFile is that of a manifest of artifacts.
+var maxManifestFile = int64(runspec.Manifest.MaxSize + len("\r\n"))
+
 // tokenFlags say where a token comes from.
 type tokenFlags struct {
 	token, file string
@@ -39,7 +42,8 @@ func (a *app) readToken(t tokenFlags, limit int64) (string, error) {
 		}
 	}
 	token := dropLineEnd(text)
-	if tokenForm.Match(bytes.TrimSpace(token)) {
+	// No variable holds a manifest that is larger.
+	if int64(len(token)) <= maxTokenFile && tokenForm.Match(bytes.TrimSpace(token)) {
 		a.keep(token)
 		if _, identity, ok := bytes.Cut(token, []byte("~")); ok {
 			a.keep(identity)

@@ -16,7 +16,7 @@ import (
 )
 
 // checks are what verify can check.
-var checks = []string{"token", "pins", "pipeline"}
+var checks = []string{"token", "pins", "artifacts", "pipeline"}
 
 // minMask is the length of the shortest text that is masked, in bytes.
 const minMask = 20
@@ -30,15 +30,17 @@ type verifyFlags struct {
 	check                []string
 	issuer, audience     string
 	require, expect      []string
+	requireGiven         bool // require is not the default
 	tokenInput           string
 	allowUnsignedInputs  []string
 	dispatchers          []string
 	allowRerun           bool
 	onMissing, onInvalid string
 	ledgerFlags
-	pins     pinFlags
-	pipeline checkPipelineFlags
-	json     bool
+	pins      pinFlags
+	pipeline  checkPipelineFlags
+	artifacts checkArtifactFlags
+	json      bool
 }
 
 func (a *app) verify() *cobra.Command {
@@ -100,6 +102,7 @@ func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	addLedgerFlags(c, &f.ledgerFlags)
 	addPinFlags(c, &f.pins)
 	addCheckPipelineFlags(c, &f.pipeline)
+	addCheckArtifactFlags(c, &f.artifacts)
 	c.Flags().BoolVar(&f.json, "json", false, "print the report as one JSON object")
 }
 
@@ -108,6 +111,7 @@ func (f *verifyFlags) checkFormat(c *cobra.Command) error {
 	if f.format != formatToken && !slices.Contains(f.check, "token") {
 		return usage("add `token` to --check", "--format is about a token, and none is checked")
 	}
+	f.requireGiven = c.Flags().Changed("require")
 	return verifyFormats.check(c, f.format)
 }
 
@@ -123,7 +127,7 @@ func softened(mode string) report.Status {
 type checked struct {
 	report   *report.Report
 	verified *policy.Verified // nil unless the report is OK
-	token    string           // as it was given
+	token    string           // as it was given, or what of it is to stay out of logs
 	halt     string           // the name that another system has for a refusal
 	done     rewritten
 }
@@ -141,9 +145,9 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	var job signedJob
 	if f.format == formatDigger {
 		job, err = a.readJob(f)
-		k.token, k.halt = job.signature, errDigger
+		k.token, k.halt = job.hidden(), errDigger
 	} else {
-		k.token, err = a.readToken(f.tokenFlags, maxTokenFile)
+		k.token, err = a.readToken(f.tokenFlags, f.tokenLimit())
 	}
 	if err != nil {
 		return k, err
@@ -160,25 +164,29 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	if err := f.ledgerFlags.validate(f.check); err != nil {
 		return k, err
 	}
+	withToken, withArtifacts := slices.Contains(f.check, "token"), slices.Contains(f.check, "artifacts")
+	if err := f.artifacts.validate(withArtifacts); err != nil {
+		return k, err
+	}
 	withPipeline := slices.Contains(f.check, "pipeline")
 	if err := f.pipeline.validate(withPipeline); err != nil {
 		return k, err
 	}
 	var bound map[string]string
 	if withPipeline {
-		if f.expect, bound = splitBound(f.expect); len(f.expect) > 0 && !slices.Contains(f.check, "token") {
+		if f.expect, bound = splitBound(f.expect); len(f.expect) > 0 && !withToken && !withArtifacts {
 			return k, usage("of a pipeline there are commit, branch, build and pipeline", "--expect names what steps cannot be bound to")
 		}
 	}
 	k.report = report.New(nil, nil)
-	if slices.Contains(f.check, "token") {
+	if withToken || withArtifacts {
 		switch f.format {
 		case formatSpacelift:
 			k.report, k.verified, err = a.verifySpacelift(c.Context(), f, k.token)
 		case formatDigger:
 			k.report, k.verified, err = a.verifyDigger(c.Context(), f, job)
 		default:
-			k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token)
+			k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token, !withToken)
 		}
 		if err != nil || k.report.Blocks() {
 			return k, err
@@ -196,7 +204,15 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 			return k, err
 		}
 	}
-	if !k.report.Blocks() {
+	var artifacts *artifactCheck
+	if withArtifacts {
+		if artifacts, err = a.verifyArtifacts(c.Context(), f, &k); err != nil {
+			return k, err
+		}
+	}
+	if k.report.Blocks() {
+		k.halt = "" // the token holds
+	} else {
 		if ready != nil {
 			if err := ready(k.verified); err != nil {
 				return k, err
@@ -206,6 +222,11 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 			if err := a.spend(c.Context(), f, held, &k); err != nil || k.report.Blocks() {
 				return k, err
 			}
+		}
+	}
+	if artifacts != nil {
+		if err := artifacts.promoteArtifacts(c.Context(), &k); err != nil {
+			return k, err
 		}
 	}
 	if pins != nil {
@@ -220,16 +241,17 @@ func (k *checked) add(findings []report.Finding) {
 	if k.verified != nil {
 		spec = k.verified
 	}
-	pins := k.report.Pins
+	pins, artifacts := k.report.Pins, k.report.Artifacts
 	k.report = report.New(slices.Concat(k.report.Findings, findings), spec)
-	k.report.Pins = pins
+	k.report.Pins, k.report.Artifacts = pins, artifacts
 	if !k.report.OK {
 		k.verified = nil
 	}
 }
 
-// verifyToken checks the token. What it verified is nil unless the report is OK.
-func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*report.Report, *policy.Verified, error) {
+// verifyToken checks the token of a run, or a manifest of artifacts. What it verified
+// is nil unless the report is OK.
+func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string, manifest bool) (*report.Report, *policy.Verified, error) {
 	missing := strings.TrimSpace(token) == ""
 	p, err := f.policy()
 	if err != nil {
@@ -238,6 +260,14 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string) (*r
 	run, err := a.context()
 	if err != nil {
 		return nil, nil, err
+	}
+	if manifest {
+		if p.Manifest = true; !f.requireGiven {
+			p.Require = policy.ManifestRequire
+		}
+		if len(f.expect) > 0 {
+			run = runspec.Context{ServerURL: run.ServerURL} // a deploy is no run of the build
+		}
 	}
 	if missing && !p.WarnMissing {
 		// It is refused for that, whatever it would be compared with.

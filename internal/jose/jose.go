@@ -26,16 +26,16 @@
 package jose
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/gowebpki/jcs"
 )
 
 // The outcomes of [Verify] and [Token.CheckTimes], each in an [Error] that says
@@ -91,6 +91,10 @@ type Form struct {
 	// looked at. `typ` may be absent (RFC 7519 section 5.1), as it is in
 	// Buildkite's.
 	MoreClaims bool
+	// LongArrays is for claims with arrays of many elements. They are not kept as
+	// [Value.Members] but read again by [Value.Each], for a value takes many times
+	// the memory of its text.
+	LongArrays bool
 }
 
 // has tells whether the form lists a claim.
@@ -107,29 +111,34 @@ type Claims struct {
 
 // Canonical returns the claims as JSON in the form of RFC 8785.
 func (c Claims) Canonical() ([]byte, error) {
-	claims := map[string]any{
-		"iss": c.Issuer, "aud": c.Audience, "sub": c.Subject, "jti": c.ID,
-		"iat": c.IssuedAt.Unix(), "nbf": c.NotBefore.Unix(), "exp": c.Expires.Unix(),
-	}
-	maps.Copy(claims, c.Private)
-	text, err := json.Marshal(claims)
+	n, err := c.size()
 	if err != nil {
 		return nil, err
 	}
-	return jcs.Transform(text)
+	text := bytes.NewBuffer(make([]byte, 0, n))
+	err = c.writeTo(text)
+	return text.Bytes(), err
 }
 
 // Sign returns a token with the given claims.
 func Sign(form Form, key *SigningKey, c Claims) (string, error) {
-	claims, err := c.Canonical()
+	n, err := c.size()
 	if err != nil {
 		return "", err
 	}
-	return SignPayload(form, key, claims)
+	return sign(form, key, n, c.writeTo)
 }
 
 // SignPayload returns a token with that payload, which is not looked at.
 func SignPayload(form Form, key *SigningKey, payload []byte) (string, error) {
+	return sign(form, key, len(payload), func(w io.Writer) error {
+		_, err := w.Write(payload)
+		return err
+	})
+}
+
+// sign returns a token whose payload, of n bytes, is what write writes.
+func sign(form Form, key *SigningKey, n int, write func(io.Writer) error) (string, error) {
 	header := map[string]string{"alg": key.Algorithm()}
 	for name, value := range map[string]string{"typ": form.Type, "kid": key.id} {
 		if value != "" {
@@ -140,17 +149,26 @@ func SignPayload(form Form, key *SigningKey, payload []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	input := base64.RawURLEncoding.EncodeToString(first) + "." + base64.RawURLEncoding.EncodeToString(payload)
-	signature, err := key.sign(input)
+	var token strings.Builder
+	token.Grow(base64.RawURLEncoding.EncodedLen(len(first)) + base64.RawURLEncoding.EncodedLen(n) + signatureRoom)
+	token.WriteString(base64.RawURLEncoding.EncodeToString(first) + ".")
+	payload := base64.NewEncoder(base64.RawURLEncoding, &token)
+	if err := errors.Join(write(payload), payload.Close()); err != nil {
+		return "", err
+	}
+	signature, err := key.sign(token.String())
 	if err != nil {
 		return "", err
 	}
-	token := input + "." + base64.RawURLEncoding.EncodeToString(signature)
-	if len(token) > form.MaxSize {
-		return "", fmt.Errorf("the token has %d bytes and may have %d", len(token), form.MaxSize)
+	token.WriteString("." + base64.RawURLEncoding.EncodeToString(signature))
+	if token.Len() > form.MaxSize {
+		return "", fmt.Errorf("the token has %d bytes and may have %d", token.Len(), form.MaxSize)
 	}
-	return token, nil
+	return token.String(), nil
 }
+
+// signatureRoom is room for a signature of RSA with 4096 bits, encoded, and two points.
+const signatureRoom = 685
 
 // A Token is what a token says whose form and signature hold. Its times are
 // still to be checked.
@@ -161,6 +179,8 @@ type Token struct {
 	IssuedAt, NotBefore, Expires int64
 	// Claims are all claims. It is a null where the form lists none.
 	Claims Value
+	// Canonical tells whether the claims are written in the form of RFC 8785.
+	Canonical bool
 
 	form Form
 }
@@ -215,15 +235,19 @@ func Unverified(form Form, token string) (Parts, error) {
 	if err != nil {
 		return Parts{}, err
 	}
-	header, err := parseObject("header", raw.header)
-	if err != nil {
+	header := parser{text: raw.header}
+	claims := parser{text: raw.claims, dropsLong: form.LongArrays}
+	var p Parts
+	if p.Header, err = header.object("header"); err != nil {
 		return Parts{}, err
 	}
-	claims, err := parseObject("claims", raw.claims)
-	if err == nil && !form.MoreClaims && (header.hasNull() || claims.hasNull()) {
+	if p.Claims, err = claims.object("claims"); err != nil {
+		return Parts{}, err
+	}
+	if !form.MoreClaims && (header.hasNull || claims.hasNull) {
 		err = Malformed("it has a null")
 	}
-	return Parts{header, claims}, err
+	return p, err
 }
 
 // rawParts are the decoded parts of a token, and the text that was signed.
@@ -252,26 +276,37 @@ func split(form Form, token string) (p rawParts, err error) {
 	if len(encoded[0]) > maxHeader {
 		return p, Malformed("its header has more than %d bytes", maxHeader)
 	}
-	var decoded [3][]byte
+	var decoded [3]string
 	for i, name := range []string{"header", "claims", "signature"} {
 		if decoded[i], err = Decode(encoded[i]); err != nil {
 			return p, Malformed("its %s is not base64url: %v", name, err)
 		}
 	}
 	input := token[:len(token)-len(encoded[2])-1]
-	return rawParts{string(decoded[0]), string(decoded[1]), decoded[2], input}, nil
+	return rawParts{decoded[0], decoded[1], []byte(decoded[2]), input}, nil
 }
 
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // Decode decodes base64url without padding (RFC 7515 section 2). There is one
 // encoding for any octets: the decoder checks the unused bits but would pass
-// over line ends.
-func Decode(s string) ([]byte, error) {
+// over line ends. It goes piece by piece, so that a long text takes no room twice.
+func Decode(s string) (string, error) {
 	if strings.ContainsAny(s, "\r\n") {
-		return nil, errors.New("a line end")
+		return "", errors.New("a line end")
 	}
-	return strictBase64.DecodeString(s)
+	const piece = 1024 // whole groups of four characters
+	var text strings.Builder
+	text.Grow(strictBase64.DecodedLen(len(s)))
+	var octets [piece]byte
+	for at := 0; at < len(s); at += piece {
+		n, err := strictBase64.Decode(octets[:], []byte(s[at:min(at+piece, len(s))]))
+		if err != nil {
+			return "", fmt.Errorf("no such character, or unused bits, from byte %d on", at)
+		}
+		text.Write(octets[:n])
+	}
+	return text.String(), nil
 }
 
 // A header is what a token's header says.
@@ -280,7 +315,8 @@ type header struct {
 }
 
 func parseHeader(form Form, text string) (h header, err error) {
-	v, err := parseObject("header", text)
+	p := parser{text: text}
+	v, err := p.object("header")
 	if err != nil {
 		return h, err
 	}
@@ -371,14 +407,15 @@ func ParseClaims(form Form, text string) (*Token, error) {
 	if form.Claims == nil {
 		return t, nil
 	}
-	v, err := parseObject("claims", text)
+	p := parser{text: text, dropsLong: form.LongArrays}
+	v, err := p.object("claims")
 	switch {
 	case err != nil:
 		return nil, err
-	case !form.MoreClaims && v.hasNull():
+	case !form.MoreClaims && p.hasNull:
 		return nil, Malformed("its claims have a null")
 	}
-	t.Claims = v
+	t.Claims, t.Canonical = v, !p.loose
 	for _, m := range v.Members {
 		if !form.MoreClaims && !form.has(m.Name) {
 			return nil, Malformed("it has a claim beside those of its type")
@@ -426,8 +463,9 @@ func text(v Value) (string, error) {
 	return v.Text, nil
 }
 
-func parseObject(what, text string) (Value, error) {
-	v, err := ParseJSON(text)
+// object parses the whole text of a part of a token.
+func (p *parser) object(what string) (Value, error) {
+	v, err := p.document()
 	switch {
 	case err != nil:
 		return Value{}, Malformed("its %s: %v", what, err)

@@ -32,11 +32,10 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/countersign-ci/countersign/internal/jose"
 )
@@ -67,24 +66,39 @@ func Claims(form jose.Form, c jose.Claims) ([]byte, error) {
 // Audience returns the `aud` of the identity token for a claim set.
 func Audience(claims []byte) string {
 	sum := sha256.Sum256(claims)
-	return "countersign:sha256:" + hex.EncodeToString(sum[:])
+	return audienceOf(sum[:])
 }
+
+// audience is Audience without a copy of claims, which may be as long as a token.
+func audience(claims string) string {
+	h := sha256.New()
+	io.Copy(h, struct{ io.Reader }{strings.NewReader(claims)}) // piece by piece; a hash takes all
+	return audienceOf(h.Sum(nil))
+}
+
+func audienceOf(sum []byte) string { return "countersign:sha256:" + hex.EncodeToString(sum) }
 
 // Join makes a token of a claim set and the identity token for it. It looks at the
 // identity token as far as anybody can who has none of its provider's keys.
 func Join(form jose.Form, claims []byte, identity string) (string, error) {
-	token := base64.RawURLEncoding.EncodeToString(claims) + "~" + identity
-	if len(token) > form.MaxSize {
-		return "", fmt.Errorf("the token has %d bytes and may have %d", len(token), form.MaxSize)
+	n := base64.RawURLEncoding.EncodedLen(len(claims)) + len("~") + len(identity)
+	if n > form.MaxSize {
+		return "", fmt.Errorf("the token has %d bytes and may have %d", n, form.MaxSize)
 	}
-	u, err := Parse(form, token)
+	parts, err := jose.Unverified(identityForm, identity)
 	if err != nil {
-		return "", err
+		return "", ofIdentity(err)
 	}
-	if aud, _ := u.Identity.Claims.Get("aud"); aud.Text != Audience(claims) {
+	if aud, _ := parts.Claims.Get("aud"); aud.Text != Audience(claims) {
 		return "", refuse(jose.ErrBadSignature, "the identity token is not for these claims")
 	}
-	return token, nil
+	var token strings.Builder
+	token.Grow(n)
+	encoder := base64.NewEncoder(base64.RawURLEncoding, &token)
+	encoder.Write(claims) // a strings.Builder takes all
+	encoder.Close()
+	token.WriteString("~" + identity)
+	return token.String(), nil
 }
 
 // Unverified is what a keyless token says. Nothing of it is verified.
@@ -111,7 +125,7 @@ func Parse(form jose.Form, token string) (*Unverified, error) {
 	if err != nil {
 		return nil, jose.Malformed("its claims are not base64url: %v", err)
 	}
-	u := &Unverified{Claims: string(claims), token: identity}
+	u := &Unverified{Claims: claims, token: identity}
 	if u.Identity, err = jose.Unverified(identityForm, identity); err != nil {
 		return nil, ofIdentity(err)
 	}
@@ -165,7 +179,7 @@ func (all Issuers) Open(form jose.Form, token string) (*jose.Token, error) {
 	if at < 0 {
 		return nil, refuse(ErrUntrustedIdentity, "its identity token does not come from a trusted issuer")
 	}
-	identity, err := all[at].verify(u.token, Audience([]byte(u.Claims)))
+	identity, err := all[at].verify(u.token, audience(u.Claims))
 	if err != nil {
 		return nil, err
 	}
@@ -200,18 +214,22 @@ func (i *Issuer) verify(token, audience string) (*jose.Token, error) {
 	return identity, nil
 }
 
+// anyForm is the form of claims whatever they are.
+var anyForm = jose.Form{Claims: []string{}, MoreClaims: true, LongArrays: true}
+
 // open reads claims that somebody vouches for. Another type may have other claims, so
 // the type goes first.
 func open(form jose.Form, claims string) (*jose.Token, error) {
 	form.Claims = append(slices.Clone(form.Claims), "typ")
 	t, err := jose.ParseClaims(form, claims)
-	var all jose.Value
-	if err == nil {
-		all = t.Claims
-	} else {
-		all, _ = jose.ParseJSON(claims)
+	said := t
+	if err != nil {
+		said, _ = jose.ParseClaims(anyForm, claims)
 	}
-	typ, _ := all.Get("typ")
+	var typ jose.Value
+	if said != nil {
+		typ, _ = said.Claims.Get("typ")
+	}
 	switch {
 	case typ.Kind == jose.String && typ.Text != form.Type:
 		return nil, refuse(jose.ErrWrongType, "its typ is not %q", form.Type)
@@ -221,7 +239,7 @@ func open(form jose.Form, claims string) (*jose.Token, error) {
 		return nil, jose.Malformed("its typ is %s", typ.Kind)
 	}
 	// There is one way to write them, so that the digest is of what they say.
-	if canonical, err := jcs.Transform([]byte(claims)); err != nil || string(canonical) != claims {
+	if !t.Canonical {
 		return nil, jose.Malformed("its claims are not in the form of RFC 8785")
 	}
 	return t, nil

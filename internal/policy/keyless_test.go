@@ -15,6 +15,7 @@ import (
 	"github.com/countersign-ci/countersign/internal/keyless"
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
 // byIdentity has an identity sign the scene's token, and be trusted, in place of a
@@ -178,13 +179,13 @@ func TestVerifyTrust(t *testing.T) {
 		if _, said, _ := strings.Cut(test.err.Error(), ": "); r.Findings[len(r.Findings)-1].Message != said {
 			t.Errorf("the findings are %+v", r.Findings)
 		}
-		if _, _, err := policy.Open(s.signed(t), s.trust); err != test.err {
+		if _, _, err := policy.Open(runspec.Token, s.signed(t), s.trust); err != test.err {
 			t.Errorf("the error is %v", err)
 		}
 	}
 	s := good()
 	s.byIdentity()
-	token, spec, err := policy.Open(s.signed(t), s.trust)
+	token, spec, err := policy.Open(runspec.Token, s.signed(t), s.trust)
 	if err != nil || token.Issuer != s.claims.Issuer || spec.Repository != "acme/widgets" {
 		t.Errorf("opened: %+v, %+v, %v", token, spec, err)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
 // TestVerifyOrder has tokens each of which is wrong in one more way, from the
@@ -209,7 +210,7 @@ func TestVerifyWarnGood(t *testing.T) {
 
 func TestOpen(t *testing.T) {
 	s := good()
-	token, spec, err := policy.Open(s.signed(t), trusted().verify)
+	token, spec, err := policy.Open(runspec.Token, s.signed(t), trusted().verify)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func TestOpen(t *testing.T) {
 	if token.Issuer != s.claims.Issuer || token.ID != s.claims.ID || token.Expires != s.claims.Expires.Unix() {
 		t.Errorf("token = %+v, want what %+v says", token, s.claims)
 	}
-	if _, _, err := policy.Open(s.signed(t), stranger().verify); err == nil {
+	if _, _, err := policy.Open(runspec.Token, s.signed(t), stranger().verify); err == nil {
 		t.Error("the token opens with another key")
 	}
 }

@@ -35,6 +35,9 @@ import (
 // DefaultRequire are the fields that a spec has to have.
 var DefaultRequire = []string{"repository", "actor", "sha"}
 
+// ManifestRequire are the fields that the spec of a manifest of artifacts has to have.
+var ManifestRequire = []string{"repository", "sha"}
+
 // A Policy says what a token has to meet.
 type Policy struct {
 	Issuers  []string // one of them `iss` has to be; none: anything
@@ -48,6 +51,10 @@ type Policy struct {
 	AllowUnsignedInputs []string // inputs that may have a value although the spec has none
 	Dispatchers         []string // accounts that may start a run for the signed actor
 	AllowRerun          bool
+
+	// Manifest asks for a manifest of artifacts in place of a token for a run. It may be
+	// valid for any time, and for any attempt of a run: what was built stays what it is.
+	Manifest bool
 
 	WarnMissing bool // let a run without a token pass, with a warning
 	WarnInvalid bool // let a run with a token that fails pass, with a warning
@@ -78,7 +85,11 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 	if !v.present(token) {
 		return v.report(nil, p.WarnMissing)
 	}
-	t, spec, err := Open(token, trust)
+	form, lifetime, times := runspec.Token, runspec.MaxLifetime, []error{jose.ErrExpired, jose.ErrNotYetValid, jose.ErrLifetimeTooLong}
+	if p.Manifest {
+		form, lifetime, times = runspec.Manifest, 0, times[:2]
+	}
+	t, spec, err := Open(form, token, trust)
 	if err != nil {
 		v.refuse(err)
 		return v.report(nil, p.WarnInvalid)
@@ -89,11 +100,11 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 	} else {
 		v.pass(report.BadSignature, signedByKey)
 	}
-	v.times(t.CheckTimes(now, runspec.MaxLifetime), jose.ErrExpired, jose.ErrNotYetValid, jose.ErrLifetimeTooLong)
+	v.times(t.CheckTimes(now, lifetime), times...)
 	facts := p.Expect.facts(run)
 	v.parties(t, facts, run, p)
 	v.compare(spec, facts, run, p)
-	if run.IsKnown() || p.Expect.Names("inputs") {
+	if run.IsKnown() && !p.Manifest || p.Expect.Names("inputs") {
 		v.inputs(spec, p.Expect.inputs(run), p)
 	}
 	return v.report(&Verified{Token: t, Spec: spec}, p.WarnInvalid)
@@ -137,10 +148,10 @@ type Trust interface {
 	Open(form jose.Form, token string) (*jose.Token, error)
 }
 
-// Open returns what a token for a run and its spec say, if form and signature
-// hold. Whether they fit the run at hand is not checked.
-func Open(token string, trust Trust) (*jose.Token, *runspec.Spec, error) {
-	t, err := trust.Open(runspec.Token, token)
+// Open returns what a token and its spec say, if form and signature hold. Whether
+// they fit the run at hand is not checked.
+func Open(form jose.Form, token string, trust Trust) (*jose.Token, *runspec.Spec, error) {
+	t, err := trust.Open(form, token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -290,7 +301,7 @@ func (v *verdict) compare(spec, facts *runspec.Spec, run runspec.Context, p Poli
 		}
 		v.field(r.rule, r.noun, r.fields, spec, facts, p.Expect.only(run))
 	}
-	if run.IsKnown() {
+	if run.IsKnown() && !p.Manifest {
 		v.triggeringActor(spec, run, p)
 		v.rerun(spec, run, p)
 	}

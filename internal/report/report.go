@@ -9,7 +9,8 @@
 //
 // A finding about a file also has file, the slash-separated path below the
 // repository's root, and line and column, both from 1; columns count Unicode
-// code points. A check of pins adds the list of what it looked at as pins.
+// code points. A check of pins adds the list of what it looked at as pins, one of
+// artifacts as artifacts.
 //
 // Messages may quote what comes from outside, so everything that is shown goes
 // through [Printable] or is escaped for Markdown.
@@ -61,6 +62,8 @@ type Report struct {
 	Findings []Finding      `json:"findings"`
 	Spec     json.Marshaler `json:"spec"`           // null unless OK
 	Pins     any            `json:"pins,omitempty"` // a list, where pins were checked
+	// Artifacts are what became of each file, where artifacts were checked.
+	Artifacts []Artifact `json:"artifacts,omitzero"`
 }
 
 // New makes a report of findings, sorted by rule, file, line and column. It is

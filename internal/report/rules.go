@@ -48,6 +48,14 @@ const (
 	Outdated          = "outdated"
 )
 
+// The rules for artifacts.
+const (
+	ArtifactMissing  = "artifact-missing"
+	ArtifactChanged  = "artifact-changed"
+	ArtifactUnlisted = "artifact-unlisted"
+	UnsafePath       = "unsafe-path"
+)
+
 // The rules for signed steps of Buildkite.
 const (
 	UnsignedStep        = "unsigned-step"
@@ -64,8 +72,8 @@ type Rule struct {
 	Hint  string // what to do then
 }
 
-// Rules are all rules: those for a token and its use, for pins, for signed
-// steps. Of those for a token the first six end a check when they fail.
+// Rules are all rules: those for a token and its use, for pins, for artifacts, for
+// signed steps. Of those for a token the first six end a check when they fail.
 var Rules = []Rule{
 	{MissingToken, "No token, an empty one, or white space. Nobody asked for this run.", "start the run from where runs are signed, and hand the token over as the input `token`"},
 	{MalformedToken, "The token does not have the exact form of one, or its spec has a field that this version does not know.", "`countersign inspect` shows what the token says; hand it over as it was printed"},
@@ -103,6 +111,10 @@ var Rules = []Rule{
 	{UnknownRepository, "The repository does not exist, the API token may not read it, or its server cannot be asked.", "correct the name, or give a token that may read the repository as `GITHUB_TOKEN` or the input `github-token`"},
 	{NotAllowed, "The config does not allow what the ref names, or the worker's config does not let such a job start.", "use what the config allows, or make an exception in `.github/countersign.yml`; on a worker, ask its owner"},
 	{Outdated, "There is a newer version within the bound of `--update`.", "`verify --check pins --write` with the same `--update` takes the newer version"},
+	{ArtifactMissing, "A file that the manifest lists is not there.", "find out who took it away, or whether all files were handed on; a new build makes a new manifest"},
+	{ArtifactChanged, "A file has another size or SHA-256 than the manifest says.", "find out who changed it; a new build makes new files and a new manifest"},
+	{ArtifactUnlisted, "A file is there that the manifest does not list, so nobody answers for it.", "remove it, list it in `sign --artifacts`, or let it be with `--allow-unlisted`"},
+	{UnsafePath, "A path leads out of the root or is not the same file everywhere, or it is no plain file: a link, a device, a file that changes while it is read.", "put a plain file in its place and let nothing write to it; paths are relative to `--root`, with slashes"},
 	{UnsignedStep, "A step that runs a command has no signature, so anybody who can change the pipeline can change it.", "sign the pipeline with `sign --format buildkite`"},
 	{BadStepSignature, "A step was changed after it was signed, or it was signed for another repository or environment, with another key, or over too little.", "find out who changed it; then sign again with `sign --format buildkite`"},
 	{JobMismatch, "The job would run something else than its signed step says, or elsewhere.", "nothing but a change after the signature explains it: find out who made it, and start the build anew"},

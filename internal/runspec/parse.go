@@ -57,12 +57,7 @@ func (s *Spec) set(name string, v jose.Value) (err error) {
 	case "inputs":
 		s.Inputs, err = ParseTexts(v)
 	case "artifacts":
-		s.Artifacts = []Artifact{}
-		err = elements(v, jose.Array, func(m jose.Member) error {
-			a, err := parseArtifact(m.Value)
-			s.Artifacts = append(s.Artifacts, a)
-			return err
-		})
+		s.Artifacts, err = parseArtifacts(v)
 	case "signer":
 		s.Signer, err = parseSigner(v)
 	default:
@@ -76,12 +71,7 @@ func elements(v jose.Value, kind jose.Kind, f func(jose.Member) error) error {
 	if v.Kind != kind {
 		return fmt.Errorf("is %s where %s is expected", v.Kind, kind)
 	}
-	for _, m := range v.Members {
-		if err := f(m); err != nil {
-			return err
-		}
-	}
-	return nil
+	return v.Each(f)
 }
 
 func setText(to *string, v jose.Value) error {
@@ -117,29 +107,6 @@ func ParseTexts(v jose.Value) (map[string]string, error) {
 		inputs[m.Name] = m.Value.Text
 		return nil
 	})
-}
-
-// maxSize is the largest integer that RFC 8785 writes as it is: numbers are
-// doubles there, so beyond it two sizes would have one canonical form.
-const maxSize = 1<<53 - 1
-
-func parseArtifact(v jose.Value) (a Artifact, err error) {
-	err = elements(v, jose.Object, func(m jose.Member) (err error) {
-		switch m.Name {
-		case "path":
-			return setText(&a.Path, m.Value)
-		case "sha256":
-			return setText(&a.SHA256, m.Value)
-		case "size":
-			a.Size, err = m.Value.Int()
-			return err
-		}
-		return errors.New("has an element with a field that is not known here")
-	})
-	if err == nil && (len(v.Members) != 3 || a.Size < 0 || a.Size > maxSize) {
-		err = errors.New("has an element that is not a path, a size and a sha256")
-	}
-	return a, err
 }
 
 func parseSigner(v jose.Value) (*Signer, error) {

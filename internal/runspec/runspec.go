@@ -26,7 +26,6 @@ package runspec
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -34,8 +33,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/gowebpki/jcs"
 
 	"github.com/countersign-ci/countersign/internal/jose"
 )
@@ -52,6 +49,15 @@ var Token = jose.Form{
 	Type:    "run-spec+jwt",
 	Claims:  []string{"iss", "aud", "sub", "iat", "nbf", "exp", "jti", "spec"},
 	MaxSize: 65535,
+}
+
+// Manifest is the form of a token whose spec says what was built: at most 64 MiB,
+// of which 100,000 files take 20. It may be valid for any time.
+var Manifest = jose.Form{
+	Type:       "artifacts+jwt",
+	Claims:     Token.Claims,
+	MaxSize:    64 << 20,
+	LongArrays: true,
 }
 
 // A Spec says what one run may do. A zero field is absent.
@@ -77,8 +83,8 @@ type Spec struct {
 // An Artifact is a file of a manifest.
 type Artifact struct {
 	Path   string `json:"path"`   // slash-separated, relative
-	Size   int64  `json:"size"`   // bytes
-	SHA256 string `json:"sha256"` // 64 hex digits
+	Size   int64  `json:"size"`   // bytes, below 2^53
+	SHA256 string `json:"sha256"` // 64 lower-case hex digits
 }
 
 // A Signer is the run that signed a spec.
@@ -133,16 +139,6 @@ func (s *Spec) Has(name string) bool {
 	return ok && *f.Of(s) != ""
 }
 
-// MarshalJSON returns the spec in the form of RFC 8785.
-func (s *Spec) MarshalJSON() ([]byte, error) {
-	type fields Spec // without this method
-	text, err := json.Marshal((*fields)(s))
-	if err != nil {
-		return nil, err
-	}
-	return jcs.Transform(text)
-}
-
 // Digest returns the digest of a spec in canonical form: sha256:<64 hex>.
 func Digest(canonical []byte) string {
 	sum := sha256.Sum256(canonical)
@@ -181,6 +177,11 @@ func (s *Spec) Validate() error {
 			return fmt.Errorf("%s is %.100q and should be %s", f.Name, value, wants)
 		}
 	}
+	for _, a := range s.Artifacts {
+		if reason := a.malformed(); reason != "" {
+			return fmt.Errorf("the artifact %.200q %s", a.Path, reason)
+		}
+	}
 	if !s.isUTF8() {
 		return errors.New("the spec has a text that is not UTF-8")
 	}
@@ -198,7 +199,7 @@ func (s *Spec) isUTF8() bool {
 		texts = append(texts, name, value)
 	}
 	for _, a := range s.Artifacts {
-		texts = append(texts, a.Path, a.SHA256)
+		texts = append(texts, a.Path)
 	}
 	if s.Signer != nil {
 		texts = append(texts, s.Signer.Repository, s.Signer.WorkflowRef, s.Signer.RunID, s.Signer.Actor, s.Signer.SHA)

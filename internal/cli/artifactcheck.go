@@ -1,0 +1,235 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/countersign-ci/countersign/internal/artifact"
+	"github.com/countersign-ci/countersign/internal/artifactfs"
+	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
+
+// checkArtifactFlags are the flags of verify for artifacts.
+type checkArtifactFlags struct {
+	root                string
+	allowUnlisted       []string
+	quarantine, promote string
+}
+
+func addCheckArtifactFlags(c *cobra.Command, f *checkArtifactFlags) {
+	c.Flags().StringVar(&f.root, "root", ".", "artifacts: the folder that is checked, whole")
+	listFlag(c, &f.allowUnlisted, "allow-unlisted", whole, "artifacts: files that may be there although none is listed: a glob below --root (repeats)")
+	c.Flags().StringVar(&f.quarantine, "quarantine", "", "artifacts: folder to move to what fails")
+	c.Flags().StringVar(&f.promote, "promote", "", "artifacts: folder to make of verified copies, where all hold")
+}
+
+// validate refuses what means nothing.
+func (f *checkArtifactFlags) validate(checked bool) error {
+	if !checked && (f.root != "." || len(f.allowUnlisted) > 0 || f.quarantine != "" || f.promote != "") {
+		return usage("add `artifacts` to --check", "there is something about artifacts, and none are checked")
+	}
+	return nil
+}
+
+// tokenLimit is the size of the largest token file, in bytes.
+func (f *verifyFlags) tokenLimit() int64 {
+	if slices.Contains(f.check, "artifacts") && !slices.Contains(f.check, "token") {
+		return maxManifestFile
+	}
+	return maxTokenFile
+}
+
+// An artifactCheck is a manifest that was compared with the files below a root.
+type artifactCheck struct {
+	*app
+	f        *verifyFlags
+	manifest []runspec.Artifact
+	results  []artifact.Result
+}
+
+// verifyArtifacts compares the manifest that was verified with what lies below the
+// root, adds what it finds to the report, and sets aside what fails.
+func (a *app) verifyArtifacts(ctx context.Context, f *verifyFlags, k *checked) (*artifactCheck, error) {
+	if k.verified == nil {
+		return nil, nil // what is only warned of lists nothing
+	}
+	c := &artifactCheck{app: a, f: f, manifest: k.verified.Spec.Artifacts}
+	if len(c.manifest) == 0 {
+		k.add([]report.Finding{{Rule: report.Unbound, Status: softened(f.onInvalid), Message: "the spec lists no artifacts, so the token would hold for any"}})
+		return nil, nil
+	}
+	allow, err := artifact.Matcher(f.artifacts.allowUnlisted)
+	if err != nil {
+		return nil, usage("", "--allow-unlisted: %w", err)
+	}
+	if err := artifactfs.CheckPlaces(f.artifacts.root, f.artifacts.quarantine, f.artifacts.promote); err != nil {
+		return nil, diskError(err)
+	}
+	if f.artifacts.promote != "" {
+		if err := artifactfs.PreparePromote(f.artifacts.root, f.artifacts.promote); err != nil {
+			return nil, diskError(err)
+		}
+	}
+	found, err := c.find(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c.results = artifact.Check(c.manifest, found, allow)
+	return c, c.conclude(k)
+}
+
+// find returns what is known of each listed file and of all others.
+func (c *artifactCheck) find(ctx context.Context) ([]artifact.Found, error) {
+	f := &c.f.artifacts
+	skip, err := c.skipped()
+	if err != nil {
+		return nil, err
+	}
+	entries, err := artifactfs.List(f.root, skip)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	found, err := c.hash(ctx, f.root, artifact.Files(c.manifest))
+	if err != nil {
+		return nil, err
+	}
+	listed := make(map[string]bool, len(found))
+	for _, file := range found {
+		listed[file.Path] = true
+	}
+	for _, e := range entries {
+		if !listed[e.Path] {
+			found = append(found, artifact.Found{Path: e.Path, Problem: e.Problem})
+		}
+	}
+	return found, nil
+}
+
+// skipped returns what tells which paths below the root are the program's own: the
+// token, the quarantine, and what is promoted.
+func (c *artifactCheck) skipped() (func(string) bool, error) {
+	f := &c.f.artifacts
+	own := map[string]bool{}
+	for _, name := range []string{c.f.file, f.quarantine, f.promote} {
+		rel, err := below(f.root, name)
+		if err != nil {
+			return nil, err
+		}
+		own[rel] = rel != ""
+	}
+	return func(name string) bool { return own[name] }, nil
+}
+
+// conclude adds to the report what came out, after what fails was set aside.
+func (c *artifactCheck) conclude(k *checked) error {
+	moved, err := c.quarantine(k.verified.Token.ID)
+	if err != nil {
+		return err
+	}
+	status := softened(c.f.onInvalid)
+	failed := map[string]bool{}
+	var findings []report.Finding
+	for _, r := range c.results {
+		if r.Rule == "" {
+			continue
+		}
+		failed[r.Rule] = true
+		f := report.Finding{Rule: r.Rule, Status: status, Message: r.Message, File: r.Path}
+		if to := moved[r.Path]; to != "" {
+			f.Message += "; it is in the quarantine now"
+		}
+		findings = append(findings, f)
+	}
+	for _, rule := range []struct{ id, holds string }{
+		{report.ArtifactMissing, "all that is listed is there"},
+		{report.ArtifactChanged, "every file is the one that was listed"},
+		{report.ArtifactUnlisted, "nothing else is there"},
+		{report.UnsafePath, "every path is a plain file below the root"},
+	} {
+		if !failed[rule.id] {
+			findings = append(findings, report.Finding{Rule: rule.id, Status: report.Pass, Message: rule.holds})
+		}
+	}
+	k.add(findings)
+	if c.f.json {
+		k.report.Artifacts = c.shown(moved)
+	}
+	return nil
+}
+
+// quarantine moves what failed and is there, and returns where each path is now. What
+// is only warned of stays.
+func (c *artifactCheck) quarantine(tokenID string) (moved map[string]string, err error) {
+	dir := c.f.artifacts.quarantine
+	if dir == "" || c.f.onInvalid == "warn" {
+		return nil, nil
+	}
+	moved = map[string]string{}
+	var q *artifactfs.Quarantine
+	for _, r := range c.results {
+		if r.Rule == "" || r.Rule == report.ArtifactMissing {
+			continue
+		}
+		if q == nil {
+			if q, err = artifactfs.OpenQuarantine(dir); err != nil {
+				return nil, diskError(err)
+			}
+			defer q.Close()
+		}
+		name, err := q.Take(c.f.artifacts.root, artifactfs.Failed{
+			Path: r.Path, Expected: r.Expected, Found: r.Found, Rule: r.Rule, TokenID: tokenID, Time: c.Now(),
+		})
+		switch {
+		case errors.Is(err, artifactfs.ErrLeft), errors.Is(err, os.ErrNotExist):
+			c.say("warning", err.Error())
+		case err != nil:
+			return nil, diskError(err)
+		default:
+			moved[r.Path] = filepath.ToSlash(filepath.Join(dir, name))
+		}
+	}
+	return moved, nil
+}
+
+// shown returns the results as the report lists them.
+func (c *artifactCheck) shown(moved map[string]string) []report.Artifact {
+	digest := func(a *runspec.Artifact) *report.Digest {
+		if a == nil {
+			return nil
+		}
+		return &report.Digest{Size: a.Size, SHA256: a.SHA256}
+	}
+	list := make([]report.Artifact, len(c.results))
+	for i, r := range c.results {
+		list[i] = report.Artifact{
+			Path: r.Path, Status: r.Status(), Expected: digest(r.Expected), Found: digest(r.Found), Quarantine: moved[r.Path],
+		}
+	}
+	return list
+}
+
+// promoteArtifacts makes the folder of verified copies, where everything holds. A file
+// that is another one by now fails after all.
+func (c *artifactCheck) promoteArtifacts(ctx context.Context, k *checked) error {
+	f := &c.f.artifacts
+	if f.promote == "" || !k.report.OK {
+		return nil
+	}
+	p := c.byteProgress()
+	failed, err := artifactfs.Promote(ctx, f.root, f.promote, c.manifest, artifactfs.Options{Progress: p.add})
+	p.end()
+	if err != nil {
+		return diskError(err)
+	}
+	if len(failed) == 0 {
+		return nil
+	}
+	c.results = failed
+	return c.conclude(k)
+}

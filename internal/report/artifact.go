@@ -1,0 +1,22 @@
+package report
+
+// An Artifact is what became of one file, or image, of a check of artifacts:
+//
+//	{"path": "dist/app.tgz", "status": "changed",
+//	 "expected": {"size": 10240, "sha256": "<64 hex>"},
+//	 "found": {"size": 10240, "sha256": "<64 hex>"},
+//	 "quarantine": "quarantine/<64 hex>"}
+type Artifact struct {
+	Path       string  `json:"path"`
+	Status     string  `json:"status"`     // verified, recorded, missing, changed, unlisted or unsafe
+	Expected   *Digest `json:"expected"`   // null for what the manifest does not list
+	Found      *Digest `json:"found"`      // null for what is not there or was not read
+	Quarantine string  `json:"quarantine"` // where it lies now, or empty
+}
+
+// A Digest is the content of a file by its size, in bytes, and its SHA-256, 64 hex
+// digits.
+type Digest struct {
+	Size   int64  `json:"size"`
+	SHA256 string `json:"sha256"`
+}
