@@ -22,6 +22,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
@@ -126,23 +127,12 @@ func badGlob(glob string) string {
 		return "begins with a slash"
 	case strings.Contains(glob, `\`):
 		return "has a backslash"
-	case strings.HasPrefix(glob, "./") || strings.Contains(glob, "//") || strings.HasSuffix(glob, "/"):
-		return "has a part that no path has"
-	case len(parts) > 0 && contains(parts, "..") || contains(parts, "."):
+	case strings.Contains(glob, "//") || strings.HasSuffix(glob, "/"), slices.Contains(parts, "..") || slices.Contains(parts, "."):
 		return "has a part that no path has"
 	case !doublestar.ValidatePattern(glob):
 		return "is malformed: a bracket or brace is not closed, not opened, or empty"
 	}
 	return ""
-}
-
-func contains(parts []string, part string) bool {
-	for _, p := range parts {
-		if p == part {
-			return true
-		}
-	}
-	return false
 }
 
 // A GlobError is a glob that can match nothing.

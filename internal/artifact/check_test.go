@@ -17,13 +17,13 @@ func TestCheck(t *testing.T) {
 	found := func(path string) artifact.Found { return artifact.Found{Path: path, Size: 3, SHA256: digest} }
 	manifest := []runspec.Artifact{
 		listed("same"), listed("changed"), listed("longer"), listed("missing"), listed("absent"), listed("link"), listed("line\nend"),
-		listed("../out"), listed("/abs"), listed("Case"), listed("case"), listed("file"), listed("file/below"),
+		listed("../out"), listed("/abs"), listed("Case"), listed("case"), listed("file"), listed("file/below"), listed("file/too"),
 		{Path: "oci://ghcr.io/acme/widgets", SHA256: digest}, {Path: "oci://", SHA256: digest}, {Path: "oci://sized", Size: 1, SHA256: digest},
 	}
 	all := []artifact.Found{
 		found("same"), {Path: "changed", Size: 3, SHA256: other}, {Path: "longer", Size: 4, SHA256: digest}, {Path: "missing", Missing: true},
 		{Path: "link", Size: 3, SHA256: digest, Problem: "a symbolic link"}, {Path: "line\nend", SHA256: other},
-		found("../out"), found("Case"), found("case"), found("file"), found("file/below"),
+		found("../out"), found("Case"), found("case"), found("file"), found("file/below"), found("file/too"),
 		{Path: "more"}, {Path: "more-hashed", Size: 1, SHA256: other}, {Path: "pipe", Problem: "a named pipe"}, {Path: "\xff", Problem: "its name is not UTF-8"},
 		{Path: "gone", Missing: true}, {Path: "log/a"}, {Path: "log/link", Problem: "a symbolic link"},
 	}
@@ -37,6 +37,7 @@ func TestCheck(t *testing.T) {
 		{"changed", "changed", report.ArtifactChanged, "its SHA-256 is " + other + " and should be " + digest},
 		{"file", "verified", "", ""},
 		{"file/below", "unsafe", report.UnsafePath, `the path lies below "file", which is a file`},
+		{"file/too", "unsafe", report.UnsafePath, `the path lies below "file", which is a file`},
 		{"line\nend", "changed", report.ArtifactChanged, "it has 0 bytes and should have 3"},
 		{"link", "unsafe", report.UnsafePath, "it is no file to trust: a symbolic link"},
 		{"longer", "changed", report.ArtifactChanged, "it has 4 bytes and should have 3"},

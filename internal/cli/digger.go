@@ -157,7 +157,9 @@ type signedJob struct {
 }
 
 // readJob returns the job spec and its signature. The envelope may stand where a
-// token does. What is too large is for the check to refuse.
+// token does, and where neither is given the run's own inputs count: GitHub shows what
+// a step is given in the log, with the tokens in it. What is too large is for the check
+// to refuse.
 func (a *app) readJob(f *verifyFlags) (j signedJob, err error) {
 	const limit = maxJob + int64(len("\r\n"))
 	if f.spec == "-" && f.file == "-" {
@@ -183,6 +185,13 @@ func (a *app) readJob(f *verifyFlags) (j signedJob, err error) {
 		return j, usage("give the envelope as --spec or as --token", "an envelope where the signature of a spec is expected")
 	default:
 		j.text = signature
+	}
+	if j == (signedJob{}) {
+		run, err := a.context()
+		if err != nil {
+			return j, err
+		}
+		j = signedJob{run.Inputs.Text[specInput], run.Inputs.Text[signatureInput]}
 	}
 	a.keep([]byte(j.hidden()))
 	return j, nil
@@ -236,7 +245,7 @@ func (a *app) verifyDigger(ctx context.Context, f *verifyFlags, j signedJob) (*r
 		return nil, nil, usage("give --spec, the job spec that is signed", "there is a signature and no job spec")
 	}
 	var opened *digger.Opened
-	r, verified, err := a.verifyForeign(ctx, f, j.token(), run, p, func(keys *jose.VerifyingKeys) (_ *policy.Verified, err error) {
+	r, verified, err := a.verifyForeign(ctx, f, j.token(), run, p, runspec.MaxLifetime, func(keys *jose.VerifyingKeys) (_ *policy.Verified, err error) {
 		if j.signature == "" {
 			opened, err = digger.Open(keys, j.text)
 		} else {

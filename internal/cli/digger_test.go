@@ -180,6 +180,7 @@ func TestDiggerExpiry(t *testing.T) {
 			{-time.Minute, nil},
 			// An envelope does not tell when it was made.
 			{-time.Minute - time.Second, map[string][]string{"detached": {"not-yet-valid"}}},
+			{-24 * time.Hour, map[string][]string{"detached": {"not-yet-valid"}, "envelope": {"lifetime-too-long"}}},
 		} {
 			d.now = start.Add(test.after)
 			d.want(test.rules[form], args...)

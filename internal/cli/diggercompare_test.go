@@ -100,14 +100,14 @@ func TestDiggerFindings(t *testing.T) {
 	d := newDiggerTest(t)
 	d.program.env["GITHUB_TRIGGERING_ACTOR"] = "octocat"
 	want := []string{
-		"bad-signature", "expired", "missing-token", "not-yet-valid", "rerun", "unbound", "wrong-actor", "wrong-commit", "wrong-repository", "wrong-triggering-actor",
+		"bad-signature", "expired", "lifetime-too-long", "missing-token", "not-yet-valid", "rerun", "unbound", "wrong-actor", "wrong-commit", "wrong-repository", "wrong-triggering-actor",
 	}
 	for _, args := range d.forms(jobSpec) {
 		c := d.want(nil, args...)
 		if diff := cmp.Diff(want, c.failures("pass")); diff != "" {
 			t.Errorf("rules (-want +got):\n%s", diff)
 		}
-		if c.stderr != "verified: 10 rules hold\n" {
+		if c.stderr != "verified: 11 rules hold\n" {
 			t.Errorf("it says %q", c.stderr)
 		}
 		// The report has the spec too, as JSON.

@@ -85,6 +85,38 @@ func TestDiggerSources(t *testing.T) {
 	}
 }
 
+// TestDiggerOwnInputs takes the spec from the run's own inputs where none is given.
+func TestDiggerOwnInputs(t *testing.T) {
+	d := newDiggerTest(t)
+	envelope, token := d.signed(jobSpec), d.signed(jobSpec, "--detached")
+	for _, test := range []struct {
+		name   string
+		inputs map[string]any
+		args   []string
+		rules  []string
+		want   string
+	}{
+		{"an envelope", map[string]any{"spec": envelope, "run_name": "x"}, nil, nil, strings.TrimSpace(jobSpec)},
+		{"detached", map[string]any{"spec": jobSpec, "signature": token}, nil, nil, jobSpec},
+		{"nothing signed", map[string]any{"spec": jobSpec, "signature": ""}, nil, []string{"missing-token"}, ""},
+		{"no inputs", map[string]any{}, nil, []string{"missing-token"}, ""},
+		{"another signature", map[string]any{"spec": jobSpec + " ", "signature": token}, nil, []string{"bad-signature"}, ""},
+		{"what is given counts", map[string]any{"spec": envelope}, []string{"--spec", d.file("plain", jobSpec)}, []string{"missing-token"}, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			event, err := json.Marshal(map[string]any{"inputs": test.inputs})
+			if err != nil {
+				t.Fatal(err)
+			}
+			d := d.with(map[string]string{"GITHUB_EVENT_NAME": "workflow_dispatch", "GITHUB_EVENT_PATH": d.file("event.json", string(event))})
+			d.t = t
+			if c := d.want(test.rules, test.args...); c.outputs["spec"] != test.want {
+				t.Errorf("what comes out (-want +got):\n%s", cmp.Diff(test.want, c.outputs["spec"]))
+			}
+		})
+	}
+}
+
 // TestDiggerSourcesUsage has what cannot be meant.
 func TestDiggerSourcesUsage(t *testing.T) {
 	d := newDiggerTest(t)

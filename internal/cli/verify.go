@@ -84,7 +84,7 @@ func addVerifyFlags(c *cobra.Command, f *verifyFlags) {
 	listFlag(c, &f.check, "check", commas, "what to check: "+strings.Join(checks, ", "))
 	choiceFlag(c, &f.format, "format", "what the token is: one for a run, for a run of Spacelift, or a job spec of Digger", formatToken, formatSpacelift, formatDigger)
 	addTokenFlags(c, &f.tokenFlags)
-	c.Flags().StringVar(&f.spec, "spec", "", "digger: file with the signed job spec, or with the spec of which the token is the detached signature; - is standard input; in a variable also the content")
+	c.Flags().StringVar(&f.spec, "spec", "", "digger: file with the signed job spec, or with the spec of which the token is the detached signature; - is standard input; in a variable also the content (default: the run's own inputs spec and signature)")
 	addKeyFlags(c, &f.keyFlags, "public key")
 	c.Flags().Lookup("key").Usage += "; or the https URL of a JWKS"
 	c.Flags().BoolVar(&f.keyless, "keyless", false, "an identity signed and no key; --trusted-identity says whose")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"strings"
+	"time"
 
 	"github.com/countersign-ci/countersign/internal/dialect/spacelift"
 	"github.com/countersign-ci/countersign/internal/jose"
@@ -24,7 +25,7 @@ func (a *app) verifySpacelift(ctx context.Context, f *verifyFlags, token string)
 			return nil, nil, usage("give --expect sha=COMMIT,stack=ID as the worker knows them", "the %s of the run at hand is not known", name)
 		}
 	}
-	return a.verifyForeign(ctx, f, token, runspec.Context{}, p, func(keys *jose.VerifyingKeys) (*policy.Verified, error) {
+	return a.verifyForeign(ctx, f, token, runspec.Context{}, p, 0, func(keys *jose.VerifyingKeys) (*policy.Verified, error) {
 		t, spec, err := spacelift.Open(keys, token)
 		if err != nil {
 			return nil, err
@@ -36,7 +37,7 @@ func (a *app) verifySpacelift(ctx context.Context, f *verifyFlags, token string)
 
 // verifyForeign decides about a token of another system. Where there is no run, the
 // spec has to have what is expected of it, and what --require names.
-func (a *app) verifyForeign(ctx context.Context, f *verifyFlags, token string, run runspec.Context, p policy.Policy,
+func (a *app) verifyForeign(ctx context.Context, f *verifyFlags, token string, run runspec.Context, p policy.Policy, lifetime time.Duration,
 	open func(*jose.VerifyingKeys) (*policy.Verified, error),
 ) (*report.Report, *policy.Verified, error) {
 	if !run.IsKnown() && !f.requireGiven {
@@ -52,6 +53,6 @@ func (a *app) verifyForeign(ctx context.Context, f *verifyFlags, token string, r
 			return nil, nil, err
 		}
 	}
-	r, verified := policy.VerifyForeign(token, func() (*policy.Verified, error) { return open(keys) }, run, p, a.Now())
+	r, verified := policy.VerifyForeign(token, func() (*policy.Verified, error) { return open(keys) }, run, p, lifetime, a.Now())
 	return r, verified, nil
 }

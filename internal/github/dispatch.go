@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -176,6 +177,20 @@ func isPage(text string) bool {
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && u.String() == text
 }
 
+// clean returns a text of the server without what it was sent, which it may repeat. A
+// short value is no secret.
+func (d *Dispatch) clean(text string) string {
+	const secret = 20
+	values := slices.Collect(maps.Values(d.inputs()))
+	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
+	for _, value := range values {
+		if len(value) >= secret {
+			text = strings.ReplaceAll(text, value, "…")
+		}
+	}
+	return text
+}
+
 // notDispatched is the error for an answer that is no success. An answer without a
 // message is not GitHub's.
 func (c *Client) notDispatched(d *Dispatch, a *answer) error {
@@ -183,10 +198,7 @@ func (c *Client) notDispatched(d *Dispatch, a *answer) error {
 	if json.Unmarshal(a.body, &said) != nil {
 		said.Message = ""
 	}
-	message := said.Message
-	if d.Token != "" {
-		message = strings.ReplaceAll(message, d.Token, "…")
-	}
+	message := d.clean(said.Message)
 	says := func(text string) bool { return strings.Contains(message, text) }
 	what := fmt.Sprintf("%s in %s", d.Workflow, d.Repository)
 	failure := &DispatchError{

@@ -67,26 +67,23 @@ func isCanonicalNumber(number string) bool {
 	return err == nil && form == number
 }
 
-// compareUTF16 compares names as RFC 8785 orders them (section 3.2.3).
+// compareUTF16 compares names as RFC 8785 orders them (section 3.2.3), by their UTF-16
+// units. That is the order of bytes, but that U+E000 to U+FFFF, whose first byte in
+// UTF-8 is 0xee or 0xef, go after what has a pair of units.
 func compareUTF16(a, b string) int {
-	for a != "" && b != "" {
-		x, n := utf8.DecodeRuneInString(a)
-		y, m := utf8.DecodeRuneInString(b)
-		if x != y {
-			return cmp.Or(cmp.Compare(lead(x), lead(y)), cmp.Compare(x, y))
+	for i := range min(len(a), len(b)) {
+		if x, y := a[i], b[i]; x != y {
+			return cmp.Compare(unitOrder(x), unitOrder(y))
 		}
-		a, b = a[n:], b[m:]
 	}
 	return cmp.Compare(len(a), len(b))
 }
 
-// lead returns where a character goes by the first of its UTF-16 units: those beyond
-// the basic plane before the last of it.
-func lead(r rune) rune {
-	if r > 0xffff {
-		return 0xd800
+func unitOrder(first byte) byte {
+	if first == 0xee || first == 0xef {
+		return first + 0x10
 	}
-	return r
+	return first
 }
 
 // writeTo writes the claims in the form of RFC 8785.

@@ -7,7 +7,8 @@ const leeway = time.Minute
 
 // CheckTimes checks the time claims that the token's form lists, with a leeway of
 // one minute: that the token is valid now and was not made to be valid for longer
-// than maxLifetime, where that is not zero. The errors wrap [ErrExpired],
+// than maxLifetime, where that is not zero; one that does not tell when it was made was
+// made by now. The errors wrap [ErrExpired],
 // [ErrNotYetValid] or [ErrLifetimeTooLong].
 func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
 	has := t.form.has // what is optional and absent is 0, long ago
@@ -26,9 +27,13 @@ func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
 			break
 		}
 	}
+	made := t.IssuedAt
+	if !has("iat") {
+		made = seconds + leeway // at the latest
+	}
 	// Unsigned, the difference cannot overflow.
-	if has("exp") && has("iat") && maxLifetime > 0 && t.Expires > t.IssuedAt &&
-		uint64(t.Expires)-uint64(t.IssuedAt) > uint64(maxLifetime/time.Second) {
+	if has("exp") && maxLifetime > 0 && t.Expires > made &&
+		uint64(t.Expires)-uint64(made) > uint64(maxLifetime/time.Second) {
 		errs = append(errs, refuse(ErrLifetimeTooLong, "it was made to be valid for more than %s", maxLifetime))
 	}
 	return errs

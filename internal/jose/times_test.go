@@ -93,8 +93,13 @@ func TestCheckTimesByForm(t *testing.T) {
 	long := Token{IssuedAt: 0, Expires: math.MaxInt64, form: Form{Claims: []string{"iat", "exp"}}}
 	wantOutcomes(t, long.CheckTimes(time.Unix(0, 0), time.Hour), []error{ErrLifetimeTooLong})
 	wantOutcomes(t, long.CheckTimes(time.Unix(0, 0), 0), nil)
+	// It was made by now, or by a clock that is a minute ahead.
 	long.form.Claims = []string{"exp"}
-	wantOutcomes(t, long.CheckTimes(time.Unix(0, 0), time.Hour), nil)
+	wantOutcomes(t, long.CheckTimes(time.Unix(0, 0), time.Hour), []error{ErrLifetimeTooLong})
+	for expires, want := range map[int64][]error{3660: nil, 3661: {ErrLifetimeTooLong}} {
+		long.Expires = expires
+		wantOutcomes(t, long.CheckTimes(time.Unix(0, 0), time.Hour), want)
+	}
 }
 
 // TestTimesOfToken checks that the times which are checked are those that a

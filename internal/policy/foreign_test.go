@@ -24,9 +24,10 @@ type foreign struct {
 	err    error                // of opening it
 	opened bool
 
-	run    runspec.Context
-	policy policy.Policy
-	now    time.Time
+	run      runspec.Context
+	policy   policy.Policy
+	lifetime time.Duration
+	now      time.Time
 }
 
 const foreignText = `{"n": 1.0, "actor":"octocat"}`
@@ -72,7 +73,7 @@ func (f *foreign) verify(t *testing.T) (*report.Report, *policy.Verified) {
 			return nil, f.err
 		}
 		return &policy.Verified{Token: token, Spec: &f.spec, Foreign: json.RawMessage(foreignText)}, nil
-	}, f.run, f.policy, f.now)
+	}, f.run, f.policy, f.lifetime, f.now)
 	if r.OK != (verified != nil) || r.OK != (r.Spec != nil) || r.OK != (r.Failure == "") || r.OK != (len(failing(r)) == 0) {
 		t.Errorf("ok is %t, failure %q, verified is %v and in the report %v", r.OK, r.Failure, verified, r.Spec)
 	}
@@ -127,6 +128,8 @@ func TestForeignRules(t *testing.T) {
 			f.run.Repository, f.run.Actor, f.run.TriggeringActor = "ACME/widgets", "OctoCat", "OCTOCAT"
 		}, nil},
 		{"a year of life", func(f *foreign) { f.claims["exp"] = start.AddDate(1, 0, 0) }, nil},
+		{"a year of life and a limit", func(f *foreign) { f.claims["exp"], f.lifetime = start.AddDate(1, 0, 0), time.Hour }, about(report.LifetimeTooLong)},
+		{"a life within the limit", func(f *foreign) { f.lifetime = time.Hour }, nil},
 		{"a minute late", func(f *foreign) { f.now = start.Add(11*time.Minute - time.Second) }, nil},
 		{"expired", func(f *foreign) { f.now = start.Add(11 * time.Minute) }, about(report.Expired)},
 		{"not yet valid", func(f *foreign) { f.claims["nbf"] = f.now.Add(time.Hour) }, about(report.NotYetValid)},

@@ -85,9 +85,9 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 	if !v.present(token) {
 		return v.report(nil, p.WarnMissing)
 	}
-	form, lifetime, times := runspec.Token, runspec.MaxLifetime, []error{jose.ErrExpired, jose.ErrNotYetValid, jose.ErrLifetimeTooLong}
+	form, lifetime := runspec.Token, runspec.MaxLifetime
 	if p.Manifest {
-		form, lifetime, times = runspec.Manifest, 0, times[:2]
+		form, lifetime = runspec.Manifest, 0
 	}
 	t, spec, err := Open(form, token, trust)
 	if err != nil {
@@ -100,7 +100,7 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 	} else {
 		v.pass(report.BadSignature, signedByKey)
 	}
-	v.times(t.CheckTimes(now, lifetime), times...)
+	v.times(t, lifetime, now)
 	facts := p.Expect.facts(run)
 	v.parties(t, facts, run, p)
 	v.compare(spec, facts, run, p)
@@ -114,8 +114,8 @@ const signedByKey = "the signature is that of a trusted key"
 
 // VerifyForeign decides about a token of another system, which open opens; its
 // errors are those of [Open]. Such a token names neither who signed for whom nor the
-// inputs of the run, and may be valid for any time.
-func VerifyForeign(token string, open func() (*Verified, error), run runspec.Context, p Policy, now time.Time) (*report.Report, *Verified) {
+// inputs of the run. It may be valid for as long as lifetime, or 0 for any time.
+func VerifyForeign(token string, open func() (*Verified, error), run runspec.Context, p Policy, lifetime time.Duration, now time.Time) (*report.Report, *Verified) {
 	v := &verdict{}
 	if !v.present(token) {
 		return v.report(nil, p.WarnMissing)
@@ -126,7 +126,7 @@ func VerifyForeign(token string, open func() (*Verified, error), run runspec.Con
 		return v.report(nil, p.WarnInvalid)
 	}
 	v.pass(report.BadSignature, signedByKey)
-	v.times(opened.Token.CheckTimes(now, 0), jose.ErrExpired, jose.ErrNotYetValid)
+	v.times(opened.Token, lifetime, now)
 	v.compare(opened.Spec, p.Expect.facts(run), run, p)
 	return v.report(opened, p.WarnInvalid)
 }
@@ -241,16 +241,17 @@ var holdingTimes = map[error]string{
 	jose.ErrLifetimeTooLong: "the token was made for a short time",
 }
 
-// times records what is wrong with a token's times, or that nothing is of what was
-// checked.
-func (v *verdict) times(errs []error, checked ...error) {
+// times records what is wrong with a token's times, or that nothing is. With a
+// lifetime of 0 it may be valid for any time.
+func (v *verdict) times(t *jose.Token, lifetime time.Duration, now time.Time) {
+	errs := t.CheckTimes(now, lifetime)
 	for _, err := range errs {
 		v.refuse(err)
 	}
 	failed := errors.Join(errs...)
-	for _, outcome := range checked {
-		if !errors.Is(failed, outcome) {
-			v.pass(ruleOf[outcome], holdingTimes[outcome])
+	for outcome, holds := range holdingTimes {
+		if !errors.Is(failed, outcome) && (lifetime > 0 || outcome != jose.ErrLifetimeTooLong) {
+			v.pass(ruleOf[outcome], holds)
 		}
 	}
 }
