@@ -35,7 +35,7 @@ type algorithm struct {
 
 // algorithms are all that exist here; the first of a family is its default.
 var algorithms = []algorithm{
-	{"EdDSA", familyEd25519, edDSA{jwt.SigningMethodEdDSA}},
+	{"EdDSA", familyEd25519, jwt.SigningMethodEdDSA},
 	{"ES256", familyP256, jwt.SigningMethodES256},
 	{"ES384", familyP384, jwt.SigningMethodES384},
 	{"ES512", familyP521, jwt.SigningMethodES512},
