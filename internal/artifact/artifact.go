@@ -36,17 +36,21 @@ const imageScheme = "oci://"
 // IsImage tells whether an entry of a manifest is an image and not a file.
 func IsImage(a runspec.Artifact) bool { return strings.HasPrefix(a.Path, imageScheme) }
 
-// An image by digest, as a registry names it (OCI distribution specification,
-// section "Pulling manifests"), with a host and a tag or without.
-var imageRef = regexp.MustCompile(`^([A-Za-z0-9][A-Za-z0-9._/:-]{0,511})@sha256:([0-9a-f]{64})$`)
+// imageName is the name of an image as a registry has it (OCI distribution
+// specification, section "Pulling manifests"), with a host and a tag or without. It has
+// at most maxImageName bytes.
+var imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/:-]*$`)
+
+const maxImageName = 512
 
 // ParseImage returns the entry of an image: NAME@sha256:<64 hex>.
 func ParseImage(ref string) (runspec.Artifact, error) {
-	m := imageRef.FindStringSubmatch(ref)
-	if m == nil || unsafe(strings.ReplaceAll(m[1], ":", "/")) != "" {
+	name, digest, _ := strings.Cut(ref, "@sha256:")
+	if !imageName.MatchString(name) || len(name) > maxImageName || !runspec.IsSHA256(digest) ||
+		unsafe(strings.ReplaceAll(name, ":", "/")) != "" {
 		return runspec.Artifact{}, &ImageError{ref}
 	}
-	return runspec.Artifact{Path: imageScheme + m[1], SHA256: m[2]}, nil
+	return runspec.Artifact{Path: imageScheme + name, SHA256: digest}, nil
 }
 
 // An ImageError is a text that names no image by its digest.

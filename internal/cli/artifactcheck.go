@@ -1,16 +1,19 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-ci/countersign/internal/artifact"
 	"github.com/countersign-ci/countersign/internal/artifactfs"
+	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runspec"
 )
@@ -49,17 +52,19 @@ func (f *verifyFlags) tokenLimit() int64 {
 type artifactCheck struct {
 	*app
 	f        *verifyFlags
+	tokenID  string
 	manifest []runspec.Artifact
 	results  []artifact.Result
 }
 
-// verifyArtifacts compares the manifest that was verified with what lies below the
-// root, adds what it finds to the report, and sets aside what fails.
-func (a *app) verifyArtifacts(ctx context.Context, f *verifyFlags, k *checked) (*artifactCheck, error) {
-	if k.verified == nil {
-		return nil, nil // what is only warned of lists nothing
+// verifyArtifacts compares the manifest of the token that was verified, whatever else
+// failed, with what lies below the root, adds what it finds to the report, and sets
+// aside what fails.
+func (a *app) verifyArtifacts(ctx context.Context, f *verifyFlags, verified *policy.Verified, k *checked) (*artifactCheck, error) {
+	if verified == nil {
+		return nil, nil // a token that is only warned of lists nothing
 	}
-	c := &artifactCheck{app: a, f: f, manifest: k.verified.Spec.Artifacts}
+	c := &artifactCheck{app: a, f: f, tokenID: verified.Token.ID, manifest: verified.Spec.Artifacts}
 	if len(c.manifest) == 0 {
 		k.add([]report.Finding{{Rule: report.Unbound, Status: softened(f.onInvalid), Message: "the spec lists no artifacts, so the token would hold for any"}})
 		return nil, nil
@@ -91,24 +96,31 @@ func (c *artifactCheck) find(ctx context.Context) ([]artifact.Found, error) {
 	if err != nil {
 		return nil, err
 	}
-	entries, err := artifactfs.List(f.root, skip)
-	if err != nil {
-		return nil, diskError(err)
-	}
-	found, err := c.hash(ctx, f.root, artifact.Files(c.manifest))
+	paths := artifact.Files(c.manifest)
+	others, err := unlisted(f.root, skip, paths)
 	if err != nil {
 		return nil, err
 	}
-	listed := make(map[string]bool, len(found))
-	for _, file := range found {
-		listed[file.Path] = true
+	found, err := c.hash(ctx, f.root, paths)
+	if err != nil {
+		return nil, err
 	}
+	return append(found, others...), nil
+}
+
+// unlisted returns what lies below the root at none of the paths.
+func unlisted(root string, skip func(string) bool, paths []string) (others []artifact.Found, err error) {
+	entries, err := artifactfs.List(root, skip)
+	if err != nil {
+		return nil, diskError(err)
+	}
+	sorted := slices.Sorted(slices.Values(paths))
 	for _, e := range entries {
-		if !listed[e.Path] {
-			found = append(found, artifact.Found{Path: e.Path, Problem: e.Problem})
+		if _, listed := slices.BinarySearch(sorted, e.Path); !listed {
+			others = append(others, artifact.Found{Path: e.Path, Problem: e.Problem})
 		}
 	}
-	return found, nil
+	return others, nil
 }
 
 // skipped returns what tells which paths below the root are the program's own: the
@@ -126,12 +138,20 @@ func (c *artifactCheck) skipped() (func(string) bool, error) {
 	return func(name string) bool { return own[name] }, nil
 }
 
-// conclude adds to the report what came out, after what fails was set aside.
+// An artifactRule is a rule of a check of artifacts, and what holds where none fails.
+type artifactRule struct{ id, holds string }
+
+var artifactRules = []artifactRule{
+	{report.ArtifactMissing, "all that is listed is there"},
+	{report.ArtifactChanged, "every file is the one that was listed"},
+	{report.ArtifactUnlisted, "nothing else is there"},
+	{report.UnsafePath, "every path is a plain file below the root"},
+}
+
+// conclude adds to the report what came out, after what fails was set aside. Where
+// that cannot be done it shows what failed nevertheless.
 func (c *artifactCheck) conclude(k *checked) error {
-	moved, err := c.quarantine(k.verified.Token.ID)
-	if err != nil {
-		return err
-	}
+	moved, failure := c.quarantine()
 	status := softened(c.f.onInvalid)
 	failed := map[string]bool{}
 	var findings []report.Finding
@@ -140,32 +160,40 @@ func (c *artifactCheck) conclude(k *checked) error {
 			continue
 		}
 		failed[r.Rule] = true
-		f := report.Finding{Rule: r.Rule, Status: status, Message: r.Message, File: r.Path}
+		f := report.Finding{Rule: r.Rule, Status: status, Message: r.Message, File: c.below(r.Path)}
 		if to := moved[r.Path]; to != "" {
 			f.Message += "; it is in the quarantine now"
 		}
 		findings = append(findings, f)
 	}
-	for _, rule := range []struct{ id, holds string }{
-		{report.ArtifactMissing, "all that is listed is there"},
-		{report.ArtifactChanged, "every file is the one that was listed"},
-		{report.ArtifactUnlisted, "nothing else is there"},
-		{report.UnsafePath, "every path is a plain file below the root"},
-	} {
+	for _, rule := range artifactRules {
 		if !failed[rule.id] {
 			findings = append(findings, report.Finding{Rule: rule.id, Status: report.Pass, Message: rule.holds})
 		}
 	}
 	k.add(findings)
+	if failure != nil {
+		return cmp.Or(c.show(k.report), failure)
+	}
 	if c.f.json {
 		k.report.Artifacts = c.shown(moved)
 	}
 	return nil
 }
 
+// below returns where a path is from here, for people and annotations, whose files are
+// those of the repository. A path that is not safe stays as it is.
+func (c *artifactCheck) below(name string) string {
+	root := filepath.ToSlash(filepath.Clean(c.f.artifacts.root))
+	if root == "." {
+		return name
+	}
+	return strings.TrimSuffix(root, "/") + "/" + name
+}
+
 // quarantine moves what failed and is there, and returns where each path is now. What
 // is only warned of stays.
-func (c *artifactCheck) quarantine(tokenID string) (moved map[string]string, err error) {
+func (c *artifactCheck) quarantine() (moved map[string]string, err error) {
 	dir := c.f.artifacts.quarantine
 	if dir == "" || c.f.onInvalid == "warn" {
 		return nil, nil
@@ -178,18 +206,18 @@ func (c *artifactCheck) quarantine(tokenID string) (moved map[string]string, err
 		}
 		if q == nil {
 			if q, err = artifactfs.OpenQuarantine(dir); err != nil {
-				return nil, diskError(err)
+				return moved, diskError(err)
 			}
 			defer q.Close()
 		}
 		name, err := q.Take(c.f.artifacts.root, artifactfs.Failed{
-			Path: r.Path, Expected: r.Expected, Found: r.Found, Rule: r.Rule, TokenID: tokenID, Time: c.Now(),
+			Path: r.Path, Expected: r.Expected, Found: r.Found, Rule: r.Rule, TokenID: c.tokenID, Time: c.Now(),
 		})
 		switch {
 		case errors.Is(err, artifactfs.ErrLeft), errors.Is(err, os.ErrNotExist):
 			c.say("warning", err.Error())
 		case err != nil:
-			return nil, diskError(err)
+			return moved, diskError(err)
 		default:
 			moved[r.Path] = filepath.ToSlash(filepath.Join(dir, name))
 		}
@@ -230,6 +258,12 @@ func (c *artifactCheck) promoteArtifacts(ctx context.Context, k *checked) error 
 	if len(failed) == 0 {
 		return nil
 	}
-	c.results = failed
+	for _, r := range failed {
+		i, _ := slices.BinarySearchFunc(c.results, r.Path, func(r artifact.Result, path string) int { return cmp.Compare(r.Path, path) })
+		c.results[i] = r
+	}
+	k.report.Findings = slices.DeleteFunc(k.report.Findings, func(f report.Finding) bool { // they held before
+		return slices.ContainsFunc(artifactRules, func(rule artifactRule) bool { return rule.id == f.Rule })
+	})
 	return c.conclude(k)
 }

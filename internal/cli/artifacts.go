@@ -3,7 +3,11 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
+	"math"
+	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -37,7 +41,7 @@ func addSignArtifactFlags(c *cobra.Command, f *signArtifactFlags) {
 	listFlag(c, &f.globs, "artifacts", whole, "files to list with their digests: a glob below --root, such as dist/** (repeats)")
 	listFlag(c, &f.images, "image", whole, "an image to record, as NAME@sha256:<64 hex> (repeats)")
 	c.Flags().StringVar(&f.root, "root", ".", "the folder that the paths of artifacts are relative to")
-	c.Flags().StringVar(&f.out, "out", "", "file to write the token to, in place of printing it")
+	c.Flags().StringVar(&f.out, "out", "", "file to write the token to, in place of printing it or making it an output")
 }
 
 // form returns the form of the token.
@@ -48,12 +52,15 @@ func (f *signArtifactFlags) form() jose.Form {
 	return runspec.Token
 }
 
-// validate refuses what contradicts itself.
+// validateKind refuses what contradicts itself.
 func (f *signFlags) validateKind() error {
+	none := len(f.globs) == 0 && len(f.images) == 0
 	switch {
+	case none && f.root != ".":
+		return usage("give --artifacts GLOB, such as '**'", "--root is about artifacts, and none are signed")
 	case f.kind != kindArtifacts:
 		return nil
-	case len(f.globs) == 0 && len(f.images) == 0:
+	case none:
 		return usage("give --artifacts GLOB, such as 'dist/**'", "a manifest lists artifacts, and there are none")
 	case f.dispatch != "":
 		return usage("leave out --dispatch, or --kind artifacts", "a manifest starts no run")
@@ -73,14 +80,46 @@ func (f *signFlags) required() []string {
 // that builds alone: who started it, how, and with which inputs. A manifest is for what
 // was built, wherever that is deployed.
 func (f *signFlags) limitToBuild(spec *runspec.Spec) {
-	if *f.fields["actor"] == "" && f.spec == "" {
-		spec.Actor, spec.ActorID = "", ""
+	if f.spec != "" {
+		return
 	}
-	if *f.fields["event"] == "" && f.spec == "" {
-		spec.Event = ""
-	}
-	if f.inputs == "" && f.spec == "" {
+	spec.Actor, spec.ActorID, spec.Event = *f.fields["actor"], *f.fields["actor_id"], *f.fields["event"]
+	if f.inputs == "" {
 		spec.Inputs = nil
+	}
+}
+
+// maxOutput is the size of the largest output, in bytes: those of a job may have 1 MB
+// in all, in UTF-16 (GitHub's "Workflow syntax", jobs.<job_id>.outputs).
+const maxOutput = 512 << 10
+
+// noteSpec says that a spec is no output, where somebody could look for it.
+func (a *app) noteSpec() {
+	if a.Getenv("GITHUB_OUTPUT") != "" {
+		a.say("note", fmt.Sprintf("the output spec is left empty, for it would have more than %d bytes", maxOutput))
+	}
+}
+
+// specOutput returns what was verified, or "" where no output may be as large.
+func specOutput(v *policy.Verified) (string, error) {
+	if len(v.Spec.Artifacts) > maxOutput/90 { // none of them is shorter
+		return "", nil
+	}
+	canonical, err := v.MarshalJSON()
+	if len(canonical) > maxOutput {
+		return "", err
+	}
+	return string(canonical), err
+}
+
+// largeManifest is from how many files on memory is saved.
+const largeManifest = 10_000
+
+// sparing has what is no longer needed of a large manifest collected before it takes
+// more room. It is a soft limit, in bytes, which GOMEMLIMIT sets too.
+func sparing() {
+	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
+		debug.SetMemoryLimit(64 << 20)
 	}
 }
 
@@ -137,6 +176,9 @@ func (a *app) hashArtifacts(ctx context.Context, f *signFlags) ([]runspec.Artifa
 	if len(paths) == 0 {
 		return nil, usage("globs are relative to --root, with slashes", "no file matches --artifacts")
 	}
+	if len(paths) >= largeManifest {
+		sparing()
+	}
 	found, err := a.hash(ctx, f.root, paths)
 	if err != nil {
 		return nil, err
@@ -146,6 +188,8 @@ func (a *app) hashArtifacts(ctx context.Context, f *signFlags) ([]runspec.Artifa
 		switch {
 		case file.Missing:
 			return nil, undecided("sign when nothing writes to the files any more", "%.300q is gone since the files were listed", file.Path)
+		case strings.HasPrefix(file.Problem, "another name of "):
+			return nil, usage("who writes to one of them writes to both: leave one out of the globs", "%.300q is %.300s", file.Path, file.Problem)
 		case file.Problem != "":
 			return nil, undecided("sign plain files alone, when nothing writes to them any more", "%.300q: %s", file.Path, file.Problem)
 		}

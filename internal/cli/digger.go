@@ -110,7 +110,7 @@ func (a *app) planJob(f *signFlags, job digger.Job) (*dispatch, error) {
 		return nil, usage("give --dispatch the workflow that the spec names", "the spec is for the workflow %.100q and --dispatch names %.100q", job.WorkflowFile, d.run.Workflow)
 	}
 	d.setRepository(job.Repository)
-	d.given.SHA = job.Commit
+	d.given.SHA, d.run.Secrets = job.Commit, job.Secrets
 	if d.run.Ref = *f.fields["ref"]; d.run.Ref == "" && job.Branch != "" {
 		d.run.Ref = headPrefix + job.Branch
 	}
@@ -157,8 +157,8 @@ type signedJob struct {
 }
 
 // readJob returns the job spec and its signature. The envelope may stand where a
-// token does, and where neither is given the run's own inputs count: GitHub shows what
-// a step is given in the log, with the tokens in it. What is too large is for the check
+// token does, and what is not given is taken from the run's own inputs: GitHub shows
+// what a step is given in the log, with the tokens in it. What is too large is for the check
 // to refuse.
 func (a *app) readJob(f *verifyFlags) (j signedJob, err error) {
 	const limit = maxJob + int64(len("\r\n"))
@@ -186,12 +186,15 @@ func (a *app) readJob(f *verifyFlags) (j signedJob, err error) {
 	default:
 		j.text = signature
 	}
-	if j == (signedJob{}) {
+	if f.spec == "" && j.text == "" {
 		run, err := a.context()
 		if err != nil {
 			return j, err
 		}
-		j = signedJob{run.Inputs.Text[specInput], run.Inputs.Text[signatureInput]}
+		j.text = run.Inputs.Text[specInput]
+		if f.token == "" && f.file == "" {
+			j.signature = string(dropLineEnd([]byte(run.Inputs.Text[signatureInput])))
+		}
 	}
 	a.keep([]byte(j.hidden()))
 	return j, nil

@@ -267,7 +267,7 @@ func TestDiggerDispatchSecrets(t *testing.T) {
 			if err := json.Unmarshal(body, &sent); err != nil || sent.Inputs["spec"] == "" {
 				t.Errorf("the body is %s", body)
 			}
-			text, _ := json.Marshal(map[string]string{"message": apiToken + " and " + sent.Inputs["signature"] + sent.Inputs["spec"]})
+			text, _ := json.Marshal(map[string]string{"message": apiToken + " and " + sent.Inputs["signature"] + sent.Inputs["spec"] + " with " + jobToken})
 			return &githubtest.Fault{Status: http.StatusUnprocessableEntity, Body: string(text)}
 		})
 		// The job's token comes first, for a message is cut.

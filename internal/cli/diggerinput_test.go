@@ -101,6 +101,10 @@ func TestDiggerOwnInputs(t *testing.T) {
 		{"nothing signed", map[string]any{"spec": jobSpec, "signature": ""}, nil, []string{"missing-token"}, ""},
 		{"no inputs", map[string]any{}, nil, []string{"missing-token"}, ""},
 		{"another signature", map[string]any{"spec": jobSpec + " ", "signature": token}, nil, []string{"bad-signature"}, ""},
+		{"a line end after the signature", map[string]any{"spec": jobSpec, "signature": token + "\n"}, nil, nil, jobSpec},
+		{"a signature that is given", map[string]any{"spec": jobSpec, "signature": "x"}, []string{"--token", token}, nil, jobSpec},
+		{"a signature that is given and blank", map[string]any{"spec": jobSpec, "signature": token}, []string{"--token-file", d.file("blank", " \n")}, []string{"missing-token"}, ""},
+		{"a spec that is given and blank", map[string]any{"spec": envelope}, []string{"--spec", " "}, []string{"missing-token"}, ""},
 		{"what is given counts", map[string]any{"spec": envelope}, []string{"--spec", d.file("plain", jobSpec)}, []string{"missing-token"}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -143,12 +143,25 @@ func (a *app) prepare(args []string, verified *policy.Verified) (p prepared, err
 	if verified == nil {
 		return p, nil
 	}
-	p.variables, err = verifiedVariables(verified)
+	if p.variables, err = verifiedVariables(verified); err != nil {
+		return p, err
+	}
+	p.variables = slices.DeleteFunc(p.variables, func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		if len(variable) >= maxVariable {
+			a.say("note", name+" is left out, for no command can get a variable of that size")
+		}
+		return len(variable) >= maxVariable
+	})
 	if slices.ContainsFunc(slices.Concat(p.variables, args), func(s string) bool { return strings.ContainsRune(s, 0) }) {
 		return p, &exitError{exitRefused, errors.New("the spec has a zero byte, which no command can get"), "sign again without it"}
 	}
 	return p, err
 }
+
+// maxVariable is the size of a variable that is too large for a command, in bytes, with
+// its name and a zero byte (MAX_ARG_STRLEN of Linux, execve(2)).
+const maxVariable = 128 << 10
 
 // verifiedVariables returns what a spec says as variables. What is no text is JSON.
 func verifiedVariables(verified *policy.Verified) ([]string, error) {

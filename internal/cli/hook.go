@@ -243,8 +243,8 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 		return k, usage("", "%w", err)
 	}
 	g.record.rule = n
-	k.token = g.job.token(g.config.TokenInput)
-	missing := strings.TrimSpace(k.token) == ""
+	token := g.job.token(g.config.TokenInput)
+	missing := strings.TrimSpace(token) == ""
 	switch {
 	case rule.Token == config.TokenNone, rule.Token == config.TokenOptional && missing:
 		return k, nil
@@ -254,7 +254,7 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 		}}, nil)
 		return k, nil
 	}
-	if err := g.mask(k.token); err != nil {
+	if err := g.mask(token); err != nil {
 		return k, err
 	}
 	p, err := g.policy(rule)
@@ -263,14 +263,14 @@ func (g *gate) decide(ctx context.Context) (k checked, err error) {
 	}
 	var trust policy.Trust
 	if !missing {
-		if trust, err = g.trust(ctx, k.token); err != nil {
+		if trust, err = g.trust(ctx, token); err != nil {
 			return k, err
 		}
 	}
 	if _, ok := trust.(*jose.VerifyingKeys); ok {
 		p.Issuers = g.config.Issuers // an identity says itself which repository it is of
 	}
-	k.report, k.verified = policy.Verify(k.token, trust, run, p, g.Now())
+	k.report, k.verified = policy.Verify(token, trust, run, p, g.Now())
 	if k.verified == nil {
 		return k, nil
 	}
@@ -329,7 +329,7 @@ func (g *gate) trust(ctx context.Context, token string) (policy.Trust, error) {
 	if g.config.JWKSCache != "" {
 		source.Cache = &jwks.Cache{Dir: g.path(g.config.JWKSCache), Now: g.Now}
 	}
-	return identityTrust(ctx, source, issuers, token)
+	return identityTrust(ctx, source, issuers, policy.Policy{}.Form(), token)
 }
 
 // keys returns the keys that the config trusts.

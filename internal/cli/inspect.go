@@ -22,7 +22,7 @@ func (a *app) inspect() *cobra.Command {
 	}
 	addTokenFlags(c, &from)
 	c.RunE = a.run(func() error {
-		token, err := a.readToken(from, maxTokenFile)
+		token, err := a.readToken(from, maxManifestFile)
 		if err != nil {
 			return err
 		}
@@ -32,7 +32,7 @@ func (a *app) inspect() *cobra.Command {
 		if strings.Contains(token, "~") {
 			return a.inspectKeyless(token)
 		}
-		parts, err := jose.Unverified(runspec.Token, token)
+		parts, err := jose.Unverified(runspec.Manifest, token)
 		if err != nil {
 			return &exitError{exitRefused, err, "a token is three parts of base64url joined by points"}
 		}
@@ -58,7 +58,7 @@ type shownIdentity struct {
 func raw(v jose.Value) json.RawMessage { return json.RawMessage(v.Text) }
 
 func (a *app) inspectKeyless(token string) error {
-	u, err := keyless.Parse(runspec.Token, token)
+	u, err := keyless.Parse(runspec.Manifest, token)
 	var claims jose.Value
 	if err == nil {
 		claims, err = jose.ParseJSON(u.Claims)

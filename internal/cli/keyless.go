@@ -13,7 +13,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/keyless"
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/runner"
-	"github.com/countersign-ci/countersign/internal/runspec"
 	"github.com/countersign-ci/countersign/internal/shellwords"
 )
 
@@ -96,7 +95,7 @@ func addTrustFlags(c *cobra.Command, f *trustFlags) {
 }
 
 // trust returns who may sign the token: keys, or identities.
-func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, token string) (policy.Trust, error) {
+func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, form jose.Form, token string) (policy.Trust, error) {
 	if !k.keyless {
 		if len(f.identities) > 0 || f.jwks != "" || f.cache != "" || f.issuer != keyless.DefaultIssuer {
 			return nil, usage("add --keyless", "an identity is trusted, and a key is to verify")
@@ -129,13 +128,13 @@ func (a *app) trust(ctx context.Context, k keyFlags, f trustFlags, token string)
 	if f.cache != "" {
 		source.Cache = &jwks.Cache{Dir: f.cache, Now: a.Now}
 	}
-	return identityTrust(ctx, source, keyless.Issuers{issuer}, token)
+	return identityTrust(ctx, source, keyless.Issuers{issuer}, form, token)
 }
 
 // identityTrust gives the issuer that a token names its keys. Nothing is asked for
 // what cannot hold.
-func identityTrust(ctx context.Context, source jwks.Source, issuers keyless.Issuers, token string) (policy.Trust, error) {
-	u, err := keyless.Parse(runspec.Token, token)
+func identityTrust(ctx context.Context, source jwks.Source, issuers keyless.Issuers, form jose.Form, token string) (policy.Trust, error) {
+	u, err := keyless.Parse(form, token)
 	if err != nil {
 		return issuers, nil // which refuses it for that
 	}

@@ -195,7 +195,7 @@ func (p *pinCheck) apply(ctx context.Context, r *report.Report) (rewritten, erro
 		if err != nil {
 			return done, err
 		}
-		if err := writeFile(p.flags.sarif, text, 0o644); err != nil {
+		if err := writeFile(p.flags.sarif, 0o644, string(text)); err != nil {
 			return done, err
 		}
 	}

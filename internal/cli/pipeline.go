@@ -72,7 +72,7 @@ func (a *app) signPipeline(f *signFlags) error {
 	if err != nil {
 		return unreadable("the pipeline", err)
 	}
-	return writeFile(path, signed, info.Mode().Perm())
+	return writeFile(path, info.Mode().Perm(), string(signed))
 }
 
 // boundValues returns the variables that --bind names, and their values in this

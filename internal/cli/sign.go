@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -74,7 +75,7 @@ are what the API says of the repository and of the ref at that moment.`,
 	c.Flags().StringVar(&f.dispatch, "dispatch", "", "workflow of the repository to start with the token, such as deploy.yml")
 	c.Flags().StringVar(&f.issuer, "issuer", "", "who signs (default: the URL of the repository that signs)")
 	c.Flags().StringVar(&f.audience, "audience", "", "who may accept the token (default: the URL of the spec's repository)")
-	c.Flags().DurationVar(&f.ttl, "ttl", 10*time.Minute, "how long the token is valid, at most 24h")
+	c.Flags().DurationVar(&f.ttl, "ttl", 10*time.Minute, "how long the token is valid, at most 24h; a manifest is for any time, without it for as long as its key")
 	c.Flags().StringVar(&f.tokenInput, "token-input", "token", "the input that carries the token, which is not signed")
 	c.Flags().BoolVar(&f.mask, "mask", false, "mask the token in the log; GitHub then drops it as the output of a job")
 	c.Flags().BoolVar(&f.json, "json", false, "print token, spec, digest, id and expiry as one JSON object")
@@ -124,6 +125,9 @@ func (s *signed) outputs() []runner.Output {
 }
 
 func (a *app) runSign(ctx context.Context, f *signFlags) error {
+	if f.out == "-" {
+		f.out = "" // standard output, as elsewhere
+	}
 	if err := f.validateKind(); err != nil {
 		return err
 	}
@@ -176,7 +180,18 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
-	if err := a.results(issued.outputs(), signSummary(spec, issued)); err != nil {
+	outputs := issued.outputs()
+	if len(issued.Spec) > maxOutput {
+		outputs[1].Value = ""
+		a.noteSpec()
+	}
+	switch {
+	case f.out != "":
+		outputs[0].Value = "" // it is in the file
+	case len(issued.Token) > maxOutput && runner.InAction(a.Getenv):
+		return usage("give `out`, the file to write it to", "the token has %d bytes, and an output may have %d", len(issued.Token), maxOutput)
+	}
+	if err := a.results(outputs, signSummary(spec, issued)); err != nil {
 		return err
 	}
 	if runner.OnRunner(a.Getenv) {
@@ -188,7 +203,7 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 // handOver writes the token where it is to go.
 func (a *app) handOver(f *signFlags, issued *signed) error {
 	if f.out != "" {
-		if err := writeFile(f.out, []byte(issued.Token+"\n"), 0o644); err != nil {
+		if err := writeFile(f.out, 0o644, issued.Token, "\n"); err != nil {
 			return err
 		}
 	}
@@ -258,10 +273,10 @@ func (f *signFlags) complete(spec *runspec.Spec, run runspec.Context, require []
 }
 
 func (f *signFlags) checkTTL() error {
-	if f.kind == kindArtifacts && f.ttl >= time.Second {
-		return nil
-	}
-	if f.ttl < time.Second || f.ttl > runspec.MaxLifetime {
+	switch {
+	case f.kind == kindArtifacts && f.ttl < time.Second:
+		return usage("--ttl takes from 1s on, such as 8760h for a year", "a manifest cannot be valid for %s", f.ttl)
+	case f.kind != kindArtifacts && (f.ttl < time.Second || f.ttl > runspec.MaxLifetime):
 		return usage("--ttl takes from 1s to 24h", "a token cannot be valid for %s", f.ttl)
 	}
 	return nil
@@ -324,9 +339,20 @@ func (a *app) issue(ctx context.Context, f *signFlags, sign signer, spec *runspe
 	case errors.As(err, &exit):
 		return nil, err
 	case err != nil:
-		return nil, usage(adviceShorter, "%w", err)
+		return nil, usage(f.adviceShorter(), "%w", err)
 	}
 	return issued(spec, token, id, until)
+}
+
+// adviceShorter says what to do about a token that is too large.
+func (f *signFlags) adviceShorter() string {
+	switch {
+	case f.kind == kindArtifacts:
+		return "sign several manifests, each with a --root of its own"
+	case len(f.globs) > 0 || len(f.images) > 0:
+		return "sign the list on its own, with --kind artifacts --out FILE, and list that FILE in the token of the run"
+	}
+	return adviceShorter
 }
 
 const adviceShorter = "sign less: commands and inputs take the most room"
@@ -366,6 +392,9 @@ func signSummary(spec *runspec.Spec, issued *signed) string {
 	}
 	for _, command := range spec.Commands {
 		rows = append(rows, []string{"command", report.Markdown(command)})
+	}
+	if len(spec.Artifacts) > 0 {
+		rows = append(rows, []string{"artifacts", strconv.Itoa(len(spec.Artifacts))})
 	}
 	if issued.RunURL != "" {
 		rows = append(rows, []string{"run", report.Markdown(issued.RunURL)})

@@ -90,8 +90,12 @@ func (a *app) signSpacelift(ctx context.Context, f *signFlags) error {
 			return err
 		}
 	}
+	refGiven := spec.Ref != ""
 	if err := f.complete(spec, run, []string{"sha"}); err != nil {
 		return err
+	}
+	if !refGiven && spec.SHA != run.SHA {
+		spec.Ref = "" // that of the run is not known to have this commit
 	}
 	stacks := []string{spec.Stack}
 	if f.stacks != "" {
@@ -173,8 +177,8 @@ func (a *app) touchedStacks(ctx context.Context, f *signFlags, spec *runspec.Spe
 		return nil, nil
 	case !strings.HasPrefix(run.Ref, headPrefix):
 		return nil, usage("run on pushes of branches alone, with `branches: ['**']` below `push:`; "+hint, "what was pushed is no branch, so nothing tells what changed")
-	case !runspec.SameName(spec.Repository, run.Repository) || spec.SHA != push.After:
-		return nil, usage("leave out --repository and --sha", "what changed is known of the commit that was pushed, and another is to be signed")
+	case !runspec.SameName(spec.Repository, run.Repository) || spec.SHA != push.After || spec.Ref != run.Ref:
+		return nil, usage("leave out --repository, --ref and --sha", "what changed is known of the commit that was pushed, and another is to be signed")
 	}
 	client, err := a.apiClient()
 	if err != nil {

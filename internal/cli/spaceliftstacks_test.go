@@ -162,6 +162,7 @@ func TestSpaceliftStacksEvents(t *testing.T) {
 		{"a tag", func(p *pushTest) { p.push("refs/tags/v1", noCommit, p.first) }, nil, exitUsage, "what was pushed is no branch"},
 		{"a tag with another type", func(p *pushTest) { p.push("refs/tags/v1", noCommit, p.first) }, []string{"--run-type", "TRACKED", "--trigger"}, exitUsage, "what was pushed is no branch"},
 		{"another commit", nil, []string{"--sha", otherSHA}, exitUsage, "another is to be signed"},
+		{"another branch", nil, []string{"--ref", "refs/heads/feature"}, exitUsage, "another is to be signed"},
 		{"another repository", nil, []string{"--repository", "acme/other", "--sha", otherSHA}, exitUsage, "another is to be signed"},
 		{"another repository at that commit", func(p *pushTest) { p.env["COUNTERSIGN_SHA"] = p.env["GITHUB_SHA"] }, []string{"--repository", "acme/other"}, exitUsage, "another is to be signed"},
 		{"the same in capitals", nil, []string{"--repository", "Acme/Widgets"}, exitOK, "network, app-prod, database"},

@@ -61,6 +61,27 @@ func TestSpaceliftTrigger(t *testing.T) {
 	}
 }
 
+// TestSpaceliftOtherCommit signs a commit that is not the run's own, as of a pull
+// request: that the run is of the stack's branch says nothing about it.
+func TestSpaceliftOtherCommit(t *testing.T) {
+	other := strings.Repeat("f", 40)
+	s := newSpaceliftTest(t)
+	if _, stderr := s.sign(exitUsage, "--stack", "network", "--trigger", "--sha", other); !strings.Contains(stderr, "on no branch") || len(s.asked()) != 0 {
+		t.Errorf("it says %q and asked for %v", stderr, s.asked())
+	}
+	stdout, _ := s.sign(exitOK, "--stack", "network", "--sha", other)
+	if ref, ok := decoded(t, stdout, 1)["spec"].(map[string]any)["ref"]; ok {
+		t.Errorf("the token is for %v", ref)
+	}
+	s.sign(exitOK, "--stack", "network", "--trigger", "--sha", other, "--run-type", "proposed")
+	s.sign(exitOK, "--stack", "network", "--trigger", "--sha", other, "--ref", "refs/heads/main")
+	for i, want := range []string{"PROPOSED", "TRACKED"} {
+		if run := s.account.Runs()[i]; run.Type != want || run.SHA != other {
+			t.Errorf("run %d is %+v", i, run)
+		}
+	}
+}
+
 // Every way to name an account.
 func TestSpaceliftCredentials(t *testing.T) {
 	for name, change := range map[string]func(*spaceliftTest){

@@ -109,6 +109,9 @@ func TestSpaceliftVerify(t *testing.T) {
 		{"an actor of a token without a spec", made(t, nil), []string{"--expect", expectNetwork, "--expect", own}, []string{"unbound"}},
 		{"commands", s.token("--command", "terraform plan"), []string{"--expect", expectNetwork, "--expect", `commands=["terraform plan"]`}, nil},
 		{"other commands", s.token("--command", "terraform plan"), []string{"--expect", expectNetwork, "--expect", `commands=["terraform apply"]`}, []string{"wrong-commands"}},
+		{"inputs", s.token("--inputs", `{"a":"x"}`), []string{"--expect", expectNetwork, "--expect", `inputs={"a":"x"}`}, nil},
+		{"other inputs", s.token("--inputs", `{"a":"x"}`), []string{"--expect", expectNetwork, "--expect", `inputs={"a":"b"}`}, []string{"wrong-inputs"}},
+		{"inputs of a token without a spec", made(t, nil), []string{"--expect", expectNetwork, "--expect", `inputs={"a":"b"}`}, []string{"wrong-inputs"}},
 		{"required", token, []string{"--expect", expectNetwork, "--require", "actor"}, nil},
 		{"required and absent", token, []string{"--expect", expectNetwork, "--require", "environment"}, []string{"unbound"}},
 		// What is written out counts, even if it is the default of other formats.

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"errors"
 	"strings"
 
@@ -29,32 +28,36 @@ func addTokenFlags(c *cobra.Command, t *tokenFlags) {
 
 // readToken returns the token less one line end. It is empty where none was given.
 func (a *app) readToken(t tokenFlags, limit int64) (string, error) {
-	text := []byte(t.token)
+	text := t.token
 	if t.file != "" {
 		if t.token != "" {
 			return "", usage("give --token or --token-file", "two tokens where one is meant")
 		}
 		var err error
-		text, err = a.readFile("the token file", t.file, limit)
+		text, err = a.readText("the token file", t.file, limit)
 		// What is too large is no token, which is for the check to say.
 		if err != nil && !errors.Is(err, errTooLarge) {
 			return "", err
 		}
 	}
 	token := dropLineEnd(text)
+	if len(token) >= largeManifest*100 {
+		sparing()
+	}
 	// No variable holds a manifest that is larger.
-	if int64(len(token)) <= maxTokenFile && tokenForm.Match(bytes.TrimSpace(token)) {
-		a.keep(token)
-		if _, identity, ok := bytes.Cut(token, []byte("~")); ok {
-			a.keep(identity)
+	if int64(len(token)) <= maxTokenFile && tokenForm.MatchString(strings.TrimSpace(token)) {
+		a.keep([]byte(token))
+		if _, identity, ok := strings.Cut(token, "~"); ok {
+			a.keep([]byte(identity))
 		}
 	}
-	return string(token), nil
+	return token, nil
 }
 
 // mask hides a token in the rest of the log, where there is one: the whole and, of
 // one that an identity signed, the identity token too. What is too short for a token
-// is left alone, for a mask of `true` drops outputs.
+// is left alone, for a mask of `true` drops outputs, and so is a manifest that is longer
+// than any token of a run: it is no secret, and the runner looks for a mask in each line.
 func (a *app) mask(token string) error {
 	if !runner.OnRunner(a.Getenv) {
 		return nil
@@ -64,7 +67,7 @@ func (a *app) mask(token string) error {
 		texts = append(texts, identity)
 	}
 	for _, text := range texts {
-		if len(text) < minMask {
+		if len(text) < minMask || int64(len(text)) > maxTokenFile+1 {
 			continue
 		}
 		if err := runner.Mask(a.Stderr, text); err != nil {

@@ -127,7 +127,6 @@ func softened(mode string) report.Status {
 type checked struct {
 	report   *report.Report
 	verified *policy.Verified // nil unless the report is OK
-	token    string           // as it was given, or what of it is to stay out of logs
 	halt     string           // the name that another system has for a refusal
 	done     rewritten
 }
@@ -143,17 +142,18 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 		return k, err
 	}
 	var job signedJob
+	var token string // or what of it is to stay out of logs
 	if f.format == formatDigger {
 		job, err = a.readJob(f)
-		k.token, k.halt = job.hidden(), errDigger
+		token, k.halt = job.hidden(), errDigger
 	} else {
-		k.token, err = a.readToken(f.tokenFlags, f.tokenLimit())
+		token, err = a.readToken(f.tokenFlags, f.tokenLimit())
 	}
 	if err != nil {
 		return k, err
 	}
 	// Nothing is printed before: whatever it is, it may be somebody's token.
-	if err := a.mask(k.token); err != nil {
+	if err := a.mask(token); err != nil {
 		return k, err
 	}
 	for _, check := range f.check {
@@ -182,11 +182,11 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	if withToken || withArtifacts {
 		switch f.format {
 		case formatSpacelift:
-			k.report, k.verified, err = a.verifySpacelift(c.Context(), f, k.token)
+			k.report, k.verified, err = a.verifySpacelift(c.Context(), f, token)
 		case formatDigger:
 			k.report, k.verified, err = a.verifyDigger(c.Context(), f, job)
 		default:
-			k.report, k.verified, err = a.verifyToken(c.Context(), f, k.token, !withToken)
+			k.report, k.verified, err = a.verifyToken(c.Context(), f, token, !withToken)
 		}
 		if err != nil || k.report.Blocks() {
 			return k, err
@@ -206,7 +206,7 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 	}
 	var artifacts *artifactCheck
 	if withArtifacts {
-		if artifacts, err = a.verifyArtifacts(c.Context(), f, &k); err != nil {
+		if artifacts, err = a.verifyArtifacts(c.Context(), f, held, &k); err != nil {
 			return k, err
 		}
 	}
@@ -275,9 +275,13 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string, man
 		return r, nil, nil
 	}
 	if err := p.Check(run); err != nil {
-		return nil, nil, usage("--expect name=value supplies what the run does not tell, --audience for whom the token is", "%w", err)
+		hint := "--expect name=value supplies what the run does not tell, --audience for whom the token is"
+		if manifest && len(f.expect) > 0 {
+			hint = "with --expect a manifest is compared with what that says alone, on a runner too: expect repository and sha"
+		}
+		return nil, nil, usage(hint, "%w", err)
 	}
-	trust, err := a.trust(ctx, f.keyFlags, f.trustFlags, token)
+	trust, err := a.trust(ctx, f.keyFlags, f.trustFlags, p.Form(), token)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -317,6 +321,9 @@ func (a *app) finish(k checked, asJSON bool) error {
 	}
 	if err := a.show(k.report); err != nil {
 		return err
+	}
+	if k.verified != nil && outputs[2].Value == "" {
+		a.noteSpec()
 	}
 	if k.halt != "" && k.report.Blocks() {
 		a.say("error", k.halt+": "+k.report.Failure)
@@ -359,11 +366,12 @@ func verdict(r *report.Report) error {
 // that none is left from before.
 func verifyOutputs(k checked) ([]runner.Output, error) {
 	spec := &runspec.Spec{}
-	var canonical, commands []byte
+	var signed string
+	var commands []byte
 	if k.verified != nil {
 		spec = k.verified.Spec
 		var err error
-		if canonical, err = k.verified.MarshalJSON(); err != nil {
+		if signed, err = specOutput(k.verified); err != nil {
 			return nil, err
 		}
 		if commands, err = report.JSON(append([]string{}, spec.Commands...)); err != nil {
@@ -373,7 +381,7 @@ func verifyOutputs(k checked) ([]runner.Output, error) {
 	return []runner.Output{
 		{Name: "verified", Value: strconv.FormatBool(k.report.OK)},
 		{Name: "failure", Value: k.report.Failure},
-		{Name: "spec", Value: string(canonical)},
+		{Name: "spec", Value: signed},
 		{Name: "repository", Value: spec.Repository},
 		{Name: "actor", Value: spec.Actor},
 		{Name: "ref", Value: spec.Ref},

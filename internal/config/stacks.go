@@ -3,6 +3,7 @@ package config
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/bmatcuk/doublestar/v4"
 	"go.yaml.in/yaml/v3"
@@ -29,7 +30,10 @@ func (s Stacks) Touched(paths []string) (ids []string) {
 }
 
 func (s Stack) has(path string) bool {
-	return slices.ContainsFunc(s.Paths, func(glob string) bool { return doublestar.MatchUnvalidated(glob, path) })
+	return slices.ContainsFunc(s.Paths, func(glob string) bool {
+		// The name of a folder means what lies in it, or it would silently mean nothing.
+		return doublestar.MatchUnvalidated(glob, path) || strings.HasPrefix(path, glob+"/")
+	})
 }
 
 // ParseStacks reads the file that `--stacks` names, which says what files of a
@@ -78,8 +82,10 @@ var stacksKeys = []key[Stacks]{
 	}},
 }
 
-// stackForm is that of the id of a stack.
-var stackForm = regexp.MustCompile(`^[A-Za-z0-9_-]{1,100}$`)
+// stackForm is that of the id of a stack, which has at most maxStackID bytes.
+var stackForm = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+
+const maxStackID = 100
 
 func (v value) stacks() (s Stacks, err error) {
 	switch {
@@ -90,7 +96,7 @@ func (v value) stacks() (s Stacks, err error) {
 	}
 	for i := 0; i < len(v.Content); i += 2 {
 		id := v.Content[i].Value
-		if !stackForm.MatchString(id) {
+		if !stackForm.MatchString(id) || len(id) > maxStackID {
 			return nil, value{v.Content[i], v.file, v.key}.errorf(
 				"write the id of a stack, as it stands in its URL, such as app-prod", "%q has %.40q, which is no id of a stack", v.key, id)
 		}

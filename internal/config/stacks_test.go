@@ -197,7 +197,8 @@ func TestTouched(t *testing.T) {
 		{"README.md", []string{"docs"}},
 		{"infra/network/README.md", []string{"z-network", "docs"}},
 		{"infra/one.tf", []string{"one"}},
-		{"infra/one.tf/x Infra/one_tf", []string{"Case"}},
+		{"infra/one.tf/x", []string{"one"}}, // a folder by its name
+		{"infra/one.tfx Infra/one_tf", []string{"Case"}},
 		{"infra/ONE.tf INFRA/network/x infra/App/x readme.MD", nil},
 		{".github/workflows/x.yml", []string{"hidden"}},
 		{"bb/x", []string{"hidden"}},

@@ -32,6 +32,7 @@ type Dispatch struct {
 	Inputs     map[string]string // without the token's own
 	TokenInput string            // the input that carries the token
 	Token      string
+	Secrets    []string          // what in the inputs is to stay out of errors
 }
 
 // A DispatchError says that no run can be started as it was asked for. None was, and
@@ -182,9 +183,11 @@ func isPage(text string) bool {
 func (d *Dispatch) clean(text string) string {
 	const secret = 20
 	values := slices.Collect(maps.Values(d.inputs()))
+	values = slices.DeleteFunc(values, func(value string) bool { return len(value) < secret })
+	values = append(values, d.Secrets...)
 	slices.SortFunc(values, func(a, b string) int { return len(b) - len(a) }) // one may be a part of another
 	for _, value := range values {
-		if len(value) >= secret {
+		if value != "" {
 			text = strings.ReplaceAll(text, value, "…")
 		}
 	}

@@ -60,6 +60,14 @@ type Policy struct {
 	WarnInvalid bool // let a run with a token that fails pass, with a warning
 }
 
+// Form returns the form of the token that is asked for.
+func (p Policy) Form() jose.Form {
+	if p.Manifest {
+		return runspec.Manifest
+	}
+	return runspec.Token
+}
+
 // Verified is what a token says that holds for a run.
 type Verified struct {
 	Token *jose.Token
@@ -85,11 +93,11 @@ func Verify(token string, trust Trust, run runspec.Context, p Policy, now time.T
 	if !v.present(token) {
 		return v.report(nil, p.WarnMissing)
 	}
-	form, lifetime := runspec.Token, runspec.MaxLifetime
+	lifetime := runspec.MaxLifetime
 	if p.Manifest {
-		form, lifetime = runspec.Manifest, 0
+		lifetime = 0
 	}
-	t, spec, err := Open(form, token, trust)
+	t, spec, err := Open(p.Form(), token, trust)
 	if err != nil {
 		v.refuse(err)
 		return v.report(nil, p.WarnInvalid)
@@ -114,7 +122,7 @@ const signedByKey = "the signature is that of a trusted key"
 
 // VerifyForeign decides about a token of another system, which open opens; its
 // errors are those of [Open]. Such a token names neither who signed for whom nor the
-// inputs of the run. It may be valid for as long as lifetime, or 0 for any time.
+// inputs of the run, unless some are expected. It may be valid for as long as lifetime, or 0 for any time.
 func VerifyForeign(token string, open func() (*Verified, error), run runspec.Context, p Policy, lifetime time.Duration, now time.Time) (*report.Report, *Verified) {
 	v := &verdict{}
 	if !v.present(token) {
@@ -128,6 +136,9 @@ func VerifyForeign(token string, open func() (*Verified, error), run runspec.Con
 	v.pass(report.BadSignature, signedByKey)
 	v.times(opened.Token, lifetime, now)
 	v.compare(opened.Spec, p.Expect.facts(run), run, p)
+	if p.Expect.Names("inputs") {
+		v.inputs(opened.Spec, p.Expect.inputs(runspec.Context{}), p)
+	}
 	return v.report(opened, p.WarnInvalid)
 }
 

@@ -2,6 +2,7 @@ package runner_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -88,6 +89,31 @@ func TestAnnotate(t *testing.T) {
 				t.Errorf("annotations (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestAnnotateMany writes as many annotations of a level as are shown, the last of which
+// says how many there are.
+func TestAnnotateMany(t *testing.T) {
+	for _, test := range []struct{ errors, warnings, more int }{{9, 0, 0}, {10, 10, 0}, {11, 3, 2}, {100, 0, 91}, {0, 12, 3}} {
+		var findings []report.Finding
+		for range test.warnings {
+			findings = append(findings, report.Finding{Rule: "b", Status: report.Warn, Message: "m", File: "f"})
+		}
+		for range test.errors {
+			findings = append(findings, report.Finding{Rule: "a", Status: report.Fail, Message: "m", File: "f"}, report.Finding{Rule: "c", Status: report.Pass})
+		}
+		var b strings.Builder
+		if err := runner.Annotate(&b, findings); err != nil {
+			t.Fatal(err)
+		}
+		errors, warnings := strings.Count(b.String(), "::error "), strings.Count(b.String(), "::warning ")
+		if errors != min(test.errors, 10) || warnings != min(test.warnings, 10) {
+			t.Errorf("of %+v there are %d and %d", test, errors, warnings)
+		}
+		if more := fmt.Sprintf(" title=Countersign%%3A and more::%d findings more; the log lists them all\n", test.more); strings.Contains(b.String(), more) != (test.more > 0) || strings.Count(b.String(), " more") > 2 {
+			t.Errorf("of %+v it writes %s", test, b.String())
+		}
 	}
 }
 

@@ -65,13 +65,25 @@ func Mask(w io.Writer, value string) error {
 	return issue(w, &githubactions.Command{Name: "add-mask", Message: value})
 }
 
+// maxAnnotations is how many annotations of a level GitHub shows of a step (its "Usage
+// limits" of annotations).
+const maxAnnotations = 10
+
 // Annotate writes an annotation for each finding that did not pass: an error
-// for one that blocks, a warning for one that does not.
+// for one that blocks, a warning for one that does not. Of more than GitHub shows of
+// a level the last says how many there are.
 func Annotate(w io.Writer, findings []report.Finding) error {
+	count, written := map[string]int{}, map[string]int{}
+	for _, f := range findings {
+		count[f.Status.Level()]++
+	}
 	for _, f := range findings {
 		name := f.Status.Level()
-		if name == "" {
+		if name == "" || written[name] == maxAnnotations {
 			continue
+		}
+		if written[name]++; written[name] == maxAnnotations && count[name] > maxAnnotations {
+			f = report.Finding{Rule: "and more", Message: fmt.Sprintf("%d findings more; the log lists them all", count[name]-maxAnnotations+1)}
 		}
 		properties := githubactions.CommandProperties{"title": "Countersign: " + f.Rule}
 		if f.File != "" {

@@ -3,10 +3,10 @@ package runner
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/countersign-ci/countersign/internal/jose"
+	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
 // A Push is what the event payload of a push says about the ref that was pushed
@@ -63,15 +63,12 @@ func parsePush(payload string) (p Push, err error) {
 	return p, nil
 }
 
-// pushID is an object's id: SHA-1 or SHA-256 in hex.
-var pushID = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
-
 // pushEnd returns what a ref led to at one end of a push. An id of zeros is none,
 // whether or not the flag says so too; a flag that is set beside another id makes no
 // sense.
 func pushEnd(v jose.Value, name, flag string) (id string, none bool, err error) {
 	end, _ := v.Get(name)
-	if end.Kind != jose.String || !pushID.MatchString(end.Text) {
+	if end.Kind != jose.String || !runspec.IsCommitID(end.Text) {
 		return "", false, fmt.Errorf("%s is not the id of a commit", name)
 	}
 	set, ok := v.Get(flag)

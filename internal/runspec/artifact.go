@@ -25,13 +25,14 @@ func (a Artifact) malformed() string {
 		return "has no path"
 	case a.Size < 0 || a.Size > maxSize:
 		return "has a size that is none, or of 2^53 or more"
-	case !isSHA256(a.SHA256):
+	case !IsSHA256(a.SHA256):
 		return "has a SHA-256 that is not 64 lower-case hex digits"
 	}
 	return ""
 }
 
-func isSHA256(s string) bool {
+// IsSHA256 tells whether s is a SHA-256 as a spec has it: 64 hex digits in small letters.
+func IsSHA256(s string) bool {
 	for _, c := range []byte(s) {
 		if !('0' <= c && c <= '9' || 'a' <= c && c <= 'f') {
 			return false

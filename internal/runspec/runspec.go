@@ -155,6 +155,9 @@ var (
 	numericID      = regexp.MustCompile(`^[0-9]+$`)
 )
 
+// IsCommitID tells whether s is a commit's id in full: SHA-1 or SHA-256 in hex.
+func IsCommitID(s string) bool { return commitID.MatchString(s) }
+
 // Validate checks what a signer is about to sign: a spec that it refuses could
 // never be met by a run.
 func (s *Spec) Validate() error {
@@ -166,7 +169,7 @@ func (s *Spec) Validate() error {
 		switch {
 		case f.Name == "repository" && !repositoryName.MatchString(value):
 			wants = "owner/name"
-		case f.Name == "sha" && !commitID.MatchString(value):
+		case f.Name == "sha" && !IsCommitID(value):
 			wants = "a full commit id: 40 or 64 hex digits in small letters"
 		case strings.HasSuffix(f.Name, "_id") && !numericID.MatchString(value):
 			wants = "a number"

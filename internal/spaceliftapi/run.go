@@ -32,11 +32,13 @@ type Run struct {
 
 // idForm is the form of a slug. It has no characters but those that stand for
 // themselves in a URL, and is no name of a folder above.
-var idForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]{0,254}$`)
+var idForm = regexp.MustCompile(`^[A-Za-z0-9_-][A-Za-z0-9._-]*$`)
+
+func isID(s string) bool { return len(s) <= 255 && idForm.MatchString(s) }
 
 // CheckStack refuses with a [RunError] what cannot be the id of a stack.
 func CheckStack(id string) error {
-	if !idForm.MatchString(id) {
+	if !isID(id) {
 		return &RunError{
 			Reason: fmt.Sprintf("%.120q cannot be the id of a stack", id),
 			Advice: "give the id, which is the last part of the stack's page, of letters, digits and - _ .",
@@ -98,7 +100,7 @@ func (c *Client) Trigger(ctx context.Context, r Run) (runURL string, err error) 
 	}
 	run, _ := data.object("runTrigger")
 	id, ok := run.text("id")
-	if !ok || !idForm.MatchString(id) {
+	if !ok || !isID(id) {
 		return "", c.lost("the answer has no run, or none with an id that can be one")
 	}
 	return c.at.JoinPath("stack", r.Stack, "run", id).String(), nil

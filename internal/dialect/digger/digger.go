@@ -39,8 +39,10 @@ import (
 	"github.com/countersign-ci/countersign/internal/jose"
 )
 
-// MaxSize is the length of the longest spec, and of the longest envelope, in bytes.
-const MaxSize = 1 << 20
+// MaxSize is the length of the longest spec, and of the longest envelope, in bytes. The
+// outputs of a job on GitHub may have 1 MB, in UTF-16, and one that is left out would
+// have Digger run without a spec.
+const MaxSize = 512 << 10
 
 // payloadForm is the form of an envelope's signature with its payload. A canonical
 // form has up to four times as many bytes as the text (1e15), and base64url a third

@@ -208,7 +208,7 @@ func TestSignErrors(t *testing.T) {
 		{"", "cannot be read"}, {"acme", "cannot be read"}, {"{", "cannot be read"}, {"{}{}", "cannot be read"}, {"\ufeff{}", "cannot be read"}, {"{\"a\":\"\xff\"}", "cannot be read"},
 		{"[]", "is an array where an object is expected"}, {`["acme"]`, "is an array where an object is expected"}, {`"acme"`, "is a string"}, {"null", "is null"}, {"1", "is a number"},
 		{`{"acme":1,"acme":2}`, "stands twice"}, {`{"a":[{"acme":1,"\u0061cme":2}]}`, "stands twice"}, {`{"a":"\ud800"}`, "surrogate"},
-		{long(digger.MaxSize + 1), "more than 1048576 bytes"}, {strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), "nested"},
+		{long(digger.MaxSize + 1), "more than 524288 bytes"}, {strings.Repeat(`{"a":`, 65) + "1" + strings.Repeat("}", 65), "nested"},
 		{`{"VCS":{}}`, "differs from vcs in letter case only"}, {`{"vcs":{"actor":5}}`, "has a member actor that is a number where a string is expected"},
 	}
 	for _, c := range both {
@@ -223,7 +223,7 @@ func TestSignErrors(t *testing.T) {
 	for _, c := range append(both, []struct{ spec, want string }{
 		{`{"expiry":1}`, "has an expiry already"}, {`{"a":1,"Expiry":null}`, "has an expiry already"}, {`{"\u0065XPIRY":"acme"}`, "has an expiry already"}, {`{"expir\u0059":1}`, "has an expiry already"},
 		{`{"a":9007199254740992}`, "a number"}, {`{"a":[{"b":-66666666666666666666}]}`, "a number"}, {`{"a":1e400}`, "a number"}, {`{"a":1e-400}`, "a number"}, {`{"a":1e999999999}`, "a number"},
-		{long(digger.MaxSize), "more than 1048576 bytes"}, {strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64), "nested"},
+		{long(digger.MaxSize), "more than 524288 bytes"}, {strings.Repeat(`{"a":`, 64) + "1" + strings.Repeat("}", 64), "nested"},
 	}...) {
 		text, err := digger.Sign(p.private, c.spec, expires)
 		wantError(t, c.spec, err, c.want)
