@@ -2,10 +2,10 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -100,12 +100,14 @@ func (a *app) noteSpec() {
 	}
 }
 
-// specOutput returns what was verified, or "" where no output may be as large.
-func specOutput(v *policy.Verified) (string, error) {
-	if len(v.Spec.Artifacts) > maxOutput/90 { // none of them is shorter
+// specOutput returns a spec in the form that was signed as an output, or "" where no
+// output may be as large.
+func specOutput(spec *runspec.Spec, signed json.Marshaler) (string, error) {
+	const shortest = 90 // of an artifact, in bytes
+	if len(spec.Artifacts) > maxOutput/shortest {
 		return "", nil
 	}
-	canonical, err := v.MarshalJSON()
+	canonical, err := signed.MarshalJSON()
 	if len(canonical) > maxOutput {
 		return "", err
 	}
@@ -115,11 +117,12 @@ func specOutput(v *policy.Verified) (string, error) {
 // largeManifest is from how many files on memory is saved.
 const largeManifest = 10_000
 
-// sparing has what is no longer needed of a large manifest collected before it takes
-// more room. It is a soft limit, in bytes, which GOMEMLIMIT sets too.
+// sparing has what is no longer needed of a large manifest collected sooner than by
+// default, unless GOGC says when.
 func sparing() {
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		debug.SetMemoryLimit(64 << 20)
+	const percent, usual = 25, 100
+	if old := debug.SetGCPercent(percent); old != usual {
+		debug.SetGCPercent(old)
 	}
 }
 

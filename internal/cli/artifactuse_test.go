@@ -251,7 +251,7 @@ func TestSpecOutput(t *testing.T) {
 		want        bool
 	}{{1, 1, true}, {5000, 2, true}, {2000, 1000, false}, {6000, 2, false}} {
 		spec := &runspec.Spec{Version: 1, Artifacts: slices.Repeat([]runspec.Artifact{listed(strings.Repeat("x", test.path), "")}, test.files)}
-		text, err := specOutput(&policy.Verified{Spec: spec})
+		text, err := specOutput(spec, &policy.Verified{Spec: spec})
 		if err != nil || (text != "") != test.want || len(text) > maxOutput {
 			t.Errorf("of %+v the output has %d bytes, %v", test, len(text), err)
 		}

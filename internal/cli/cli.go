@@ -249,9 +249,13 @@ const adviceDone = "nothing was accepted, but a run that was started goes on and
 
 func (a *app) print(text []byte) error {
 	if _, err := a.Stdout.Write(text); err != nil {
-		return undecided(adviceDone, "standard output cannot be written: %w", err)
+		return unprintable(err)
 	}
 	return nil
+}
+
+func unprintable(err error) error {
+	return undecided(adviceDone, "standard output cannot be written: %w", err)
 }
 
 // results writes the summary and the outputs of a run. If that fails nothing may

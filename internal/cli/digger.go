@@ -123,7 +123,7 @@ func (a *app) signJob(f *signFlags, key *jose.SigningKey, text string) (*signed,
 	if err != nil {
 		return nil, err
 	}
-	s := &signed{Spec: json.RawMessage(text), SpecDigest: runspec.Digest([]byte(text)), ExpiresAt: until.UTC().Format(time.RFC3339)}
+	s := &signed{Spec: json.RawMessage(text), text: text, SpecDigest: runspec.Digest([]byte(text)), ExpiresAt: until.UTC().Format(time.RFC3339)}
 	if f.detached {
 		s.ID = id
 		s.Token, err = digger.SignDetached(key, text, digger.Claims{ID: id, IssuedAt: from, Expires: until})

@@ -3,8 +3,9 @@ package cli
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -104,19 +105,21 @@ are what the API says of the repository and of the ref at that moment.`,
 
 // A signed is what `sign --json` prints.
 type signed struct {
-	Stack      string          `json:"stack,omitempty"` // of Spacelift
-	Token      string          `json:"token"`
-	Spec       json.RawMessage `json:"spec"`
-	SpecDigest string          `json:"spec_digest"` // sha256:<64 hex>
-	ID         string          `json:"jti,omitempty"`
-	ExpiresAt  string          `json:"expires_at"` // RFC 3339, UTC
-	RunURL     string          `json:"run_url,omitempty"`
+	Stack      string `json:"stack,omitempty"` // of Spacelift
+	Token      string `json:"token"`
+	Spec       any    `json:"spec"`        // that is written as JSON
+	SpecDigest string `json:"spec_digest"` // sha256:<64 hex>
+	ID         string `json:"jti,omitempty"`
+	ExpiresAt  string `json:"expires_at"` // RFC 3339, UTC
+	RunURL     string `json:"run_url,omitempty"`
+
+	text string // the spec as an output, empty where it is too large for one
 }
 
 func (s *signed) outputs() []runner.Output {
 	return []runner.Output{
 		{Name: "token", Value: s.Token},
-		{Name: "spec", Value: string(s.Spec)},
+		{Name: "spec", Value: s.text},
 		{Name: "spec-digest", Value: s.SpecDigest},
 		{Name: "jti", Value: s.ID},
 		{Name: "expires-at", Value: s.ExpiresAt},
@@ -181,8 +184,7 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 		}
 	}
 	outputs := issued.outputs()
-	if len(issued.Spec) > maxOutput {
-		outputs[1].Value = ""
+	if issued.text == "" {
 		a.noteSpec()
 	}
 	switch {
@@ -372,12 +374,16 @@ func (a *app) lifetime(f *signFlags) (id string, from, until time.Time, err erro
 
 // issued returns what is said of a token for a spec.
 func issued(spec *runspec.Spec, token, id string, until time.Time) (*signed, error) {
-	canonical, err := spec.MarshalJSON()
+	text, err := specOutput(spec, spec)
 	if err != nil {
 		return nil, err
 	}
+	digest := sha256.New()
+	if err := spec.WriteCanonical(digest); err != nil {
+		return nil, err
+	}
 	return &signed{
-		Token: token, Spec: canonical, SpecDigest: runspec.Digest(canonical), ID: id,
+		Token: token, Spec: spec, text: text, SpecDigest: "sha256:" + hex.EncodeToString(digest.Sum(nil)), ID: id,
 		ExpiresAt: until.UTC().Format(time.RFC3339),
 	}, nil
 }

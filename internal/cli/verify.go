@@ -332,8 +332,8 @@ func (a *app) finish(k checked, asJSON bool) error {
 		return err
 	}
 	if asJSON {
-		if err := a.answer(k.report); err != nil {
-			return err
+		if err := k.report.WriteJSON(a.Stdout); err != nil {
+			return unprintable(err)
 		}
 	}
 	return verdict(k.report)
@@ -371,7 +371,7 @@ func verifyOutputs(k checked) ([]runner.Output, error) {
 	if k.verified != nil {
 		spec = k.verified.Spec
 		var err error
-		if signed, err = specOutput(k.verified); err != nil {
+		if signed, err = specOutput(k.verified.Spec, k.verified); err != nil {
 			return nil, err
 		}
 		if commands, err = report.JSON(append([]string{}, spec.Commands...)); err != nil {

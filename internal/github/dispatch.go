@@ -32,7 +32,7 @@ type Dispatch struct {
 	Inputs     map[string]string // without the token's own
 	TokenInput string            // the input that carries the token
 	Token      string
-	Secrets    []string          // what in the inputs is to stay out of errors
+	Secrets    []string // what in the inputs is to stay out of errors
 }
 
 // A DispatchError says that no run can be started as it was asked for. None was, and

@@ -1,5 +1,11 @@
 package report
 
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
+
 // An Artifact is what became of one file, or image, of a check of artifacts:
 //
 //	{"path": "dist/app.tgz", "status": "changed",
@@ -19,4 +25,33 @@ type Artifact struct {
 type Digest struct {
 	Size   int64  `json:"size"`
 	SHA256 string `json:"sha256"`
+}
+
+// WriteJSON writes a report as [JSON] has it. Artifacts go one by one, for there may be
+// 100,000.
+func (r *Report) WriteJSON(w io.Writer) error {
+	head := *r
+	head.Artifacts = nil
+	text, err := JSON(&head)
+	if err != nil {
+		return err
+	}
+	b := bufio.NewWriter(w)
+	if r.Artifacts == nil {
+		b.Write(text)
+		return b.Flush()
+	}
+	b.Write(bytes.TrimSuffix(text, []byte("}\n")))
+	b.WriteString(`,"artifacts":[`)
+	for i, a := range r.Artifacts {
+		if text, err = JSON(a); err != nil {
+			return err
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.Write(bytes.TrimSuffix(text, []byte("\n")))
+	}
+	b.WriteString("]}\n")
+	return b.Flush() // a failure to write stays
 }

@@ -1,6 +1,7 @@
 package report_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"testing"
 
@@ -37,9 +38,14 @@ func TestArtifactsJSON(t *testing.T) {
 			want["artifacts"] = test.want
 		}
 		r.Artifacts = test.artifacts
-		text, err := report.JSON(r)
-		if err != nil {
+		var b bytes.Buffer
+		if err := r.WriteJSON(&b); err != nil {
 			t.Fatal(err)
+		}
+		text := b.Bytes()
+		// It is the very same as in one piece.
+		if whole, err := report.JSON(r); err != nil || string(whole) != string(text) {
+			t.Errorf("it is %q and in one piece %q %v", text, whole, err)
 		}
 		var got map[string]any
 		if err := json.Unmarshal(text, &got); err != nil {
