@@ -1,6 +1,12 @@
 package artifactfs
 
-import "testing"
+import (
+	"context"
+	"testing"
+
+	"github.com/countersign-ci/countersign/internal/artifact"
+	"github.com/countersign-ci/countersign/internal/runspec"
+)
 
 // AtStep has f called before each step that changes the disk, which fails with its
 // error, until the test ends.
@@ -25,4 +31,13 @@ func PendingSource(b []byte) (root, path string, err error) {
 // PendingText is the note about a file on its way.
 func PendingText(root string, f Failed) ([]byte, error) {
 	return text(pending{root, newNote(f)})
+}
+
+// Promote stages and publishes.
+func Promote(ctx context.Context, root, dir string, files []runspec.Artifact, o Options) ([]artifact.Result, error) {
+	s, changed, err := Stage(ctx, root, dir, files, o)
+	if s == nil {
+		return changed, err
+	}
+	return nil, s.Publish()
 }

@@ -43,7 +43,11 @@ func left(path, problem string) error {
 // take moves what info tells of, in a folder of the root, to the quarantine.
 func (m *move) take(folder *os.Root, name string, info fs.FileInfo) (stored string, err error) {
 	path := m.note.Note.source()
-	if err := m.write(m.noteName(), m.note); err != nil {
+	note, err := text(m.note)
+	if err == nil {
+		err = m.write(m.noteName(), note)
+	}
+	if err != nil {
 		m.drop(m.noteName())
 		return "", &Error{path, "cannot be moved to the quarantine", err}
 	}
@@ -66,12 +70,8 @@ func (m *move) take(folder *os.Root, name string, info fs.FileInfo) (stored stri
 	return m.finish(now)
 }
 
-// write writes a note into the quarantine.
-func (m *move) write(name string, note any) error {
-	b, err := text(note)
-	if err != nil {
-		return err
-	}
+// write writes a note or a report into the quarantine.
+func (m *move) write(name string, b []byte) error {
 	if err := step("write " + name); err != nil {
 		return err
 	}
@@ -93,13 +93,14 @@ func (m *move) drop(name string) { _ = m.q.folder.Remove(name) }
 // copy moves a file from another file system. With an error it is where it was.
 func (m *move) copy(folder *os.Root, name string, info fs.FileInfo) (err error) {
 	path := m.note.Note.source()
-	if err := m.copyTo(folder, name, info); err != nil {
+	copied, err := m.copyTo(folder, name, info)
+	if err != nil {
 		m.drop(m.copied())
 		return err
 	}
 	// What is removed must be what was copied.
 	now, err := folder.Lstat(name)
-	if err != nil || !os.SameFile(now, info) {
+	if err != nil || !os.SameFile(now, info) || info.Mode().IsRegular() && changed(copied, now) {
 		m.drop(m.copied())
 		if err == nil {
 			err = &Error{path, "was replaced while it was copied to the quarantine", ErrLeft}
@@ -121,54 +122,58 @@ func (m *move) copy(folder *os.Root, name string, info fs.FileInfo) (err error) 
 	return nil
 }
 
-// copyTo makes the copy, so that it lasts.
-func (m *move) copyTo(folder *os.Root, name string, info fs.FileInfo) error {
+// copyTo makes the copy, so that it lasts, and tells of what was copied.
+func (m *move) copyTo(folder *os.Root, name string, info fs.FileInfo) (copied fs.FileInfo, err error) {
 	path := m.note.Note.source()
 	if err := step("copy " + path); err != nil {
-		return err
+		return nil, err
 	}
-	var err error
+	copied = info
 	switch {
 	case info.Mode().IsRegular():
-		err = m.copyFile(folder, name, info)
+		copied, err = m.copyFile(folder, name, info)
 	case info.Mode()&fs.ModeSymlink != 0:
 		var target string
 		if target, err = folder.Readlink(name); err == nil {
 			err = m.q.folder.Symlink(target, m.copied())
 		}
 	default:
-		return left(path, irregular(info.Mode())+" on another file system")
+		err = left(path, irregular(info.Mode())+" on another file system")
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := step("sync " + path); err != nil {
-		return err
+		return nil, err
 	}
-	return errors.Join(syncFile(m.q.folder, m.noteName()), syncFolder(m.q.folder))
+	return copied, errors.Join(syncFile(m.q.folder, m.noteName()), syncFolder(m.q.folder))
 }
 
-func (m *move) copyFile(folder *os.Root, name string, info fs.FileInfo) error {
+func (m *move) copyFile(folder *os.Root, name string, info fs.FileInfo) (fs.FileInfo, error) {
 	from, opened, problem, err := openIn(folder, name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if problem != "" {
-		return left(m.note.Note.source(), problem)
+		return nil, left(m.note.Note.source(), problem)
 	}
 	defer from.Close()
 	if !os.SameFile(opened, info) {
-		return left(m.note.Note.source(), "no longer the same file")
+		return nil, left(m.note.Note.source(), "no longer the same file")
 	}
 	to, err := m.q.folder.OpenFile(m.copied(), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	_, err = io.CopyBuffer(stepped{to}, struct{ io.Reader }{from}, make([]byte, bufferSize))
+	_, err = io.CopyBuffer(stepped{to}, struct{ io.Reader }{io.LimitReader(from, opened.Size()+1)}, make([]byte, bufferSize))
 	if err == nil {
 		err = to.Sync()
 	}
-	return errors.Join(err, to.Close())
+	// A copy of what was written to meanwhile may be what never was in the file.
+	if after, gone := from.Stat(); err == nil && (gone != nil || changed(opened, after)) {
+		err = left(m.note.Note.source(), "being written to")
+	}
+	return opened, errors.Join(err, to.Close())
 }
 
 // stepped is a file whose writes are steps.
@@ -192,11 +197,15 @@ func (m *move) finish(now string) (stored string, err error) {
 	if err != nil {
 		return "", err
 	}
-	stored, err = m.q.free(base)
+	report, err := text(m.note.Note)
 	if err != nil {
 		return "", err
 	}
-	if err := m.write(stored+".json", m.note.Note); err != nil {
+	stored, err = m.q.free(base, report)
+	if err != nil {
+		return "", err
+	}
+	if err := m.write(stored+".json", report); err != nil {
 		return "", unfinished(path, err)
 	}
 	if err := step("name " + path); err != nil {

@@ -1,6 +1,7 @@
 package artifactfs
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -215,8 +216,9 @@ func (q *Quarantine) Take(root string, f Failed) (stored string, err error) {
 	return m.take(folder, name, info)
 }
 
-// free returns a name that no file has. The caller has the lock.
-func (q *Quarantine) free(base string) (string, error) {
+// free returns a name that no file has, nor another report than this one the name of
+// its report. The caller has the lock.
+func (q *Quarantine) free(base string, report []byte) (string, error) {
 	for n := max(q.next[base], 1); ; n++ {
 		name := base
 		if n > 1 {
@@ -224,13 +226,40 @@ func (q *Quarantine) free(base string) (string, error) {
 			q.next[base] = n // all that fail alike would else be counted each time
 		}
 		_, err := q.folder.Lstat(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			return name, nil
-		}
-		if err != nil {
+		switch {
+		case err == nil:
+			continue
+		case !errors.Is(err, fs.ErrNotExist):
 			return "", unreadable(filepath.Join(q.dir, name), err)
 		}
+		begun, err := q.begins(name+".json", report)
+		if err != nil || begun {
+			return name, err
+		}
 	}
+}
+
+// begins tells whether a report can be written at a name: nothing is there, or what an
+// interrupted move has written of this very one.
+func (q *Quarantine) begins(name string, report []byte) (bool, error) {
+	file, info, problem, err := openIn(q.folder, name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return true, nil
+	case err != nil:
+		return false, unreadable(filepath.Join(q.dir, name), err)
+	case problem != "":
+		return false, nil
+	}
+	defer file.Close()
+	if info.Size() > int64(len(report)) {
+		return false, nil
+	}
+	there, err := io.ReadAll(io.LimitReader(file, int64(len(report))+1))
+	if err != nil {
+		return false, unreadable(filepath.Join(q.dir, name), err)
+	}
+	return bytes.HasPrefix(report, there), nil
 }
 
 // base is the name for what lies at a name in the quarantine and came from a path.

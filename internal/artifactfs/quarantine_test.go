@@ -180,6 +180,53 @@ func TestTakeChanged(t *testing.T) {
 	}
 }
 
+// A file that is written to while it is copied to another file system stays: what was
+// copied may never have been in it.
+func TestTakeWritten(t *testing.T) {
+	for _, at := range []string{"write on", "sync a"} {
+		t.Run(at, func(t *testing.T) {
+			dir := put(t, map[string]string{"root/a": "first"})
+			root, quarantine := filepath.Join(dir, "root"), filepath.Join(dir, "quarantine")
+			written := false
+			artifactfs.AtStep(t, func(name string) error {
+				if name == at && !written {
+					written = true
+					file, err := os.OpenFile(filepath.Join(root, "a"), os.O_WRONLY|os.O_APPEND, 0)
+					must(t, err)
+					_, err = file.WriteString(", and more")
+					must(t, err)
+					must(t, file.Close())
+				}
+				return otherDevice(name)
+			})
+			if stored, err := openQuarantine(t, quarantine).Take(root, failed("a")); !errors.Is(err, artifactfs.ErrLeft) {
+				t.Errorf("it is %q, and the error %v", stored, err)
+			}
+			wantSame(t, exist(t, root, quarantine), map[string]int{"first, and more": 1})
+		})
+	}
+}
+
+// What lies in the quarantine already is not overwritten, nor waited for.
+func TestTakeBesideOthers(t *testing.T) {
+	dir := put(t, map[string]string{"root/a": "a"})
+	root, quarantine := filepath.Join(dir, "root"), filepath.Join(dir, "quarantine")
+	q := openQuarantine(t, quarantine)
+	digest := sha256Of("a")
+	write(t, filepath.Join(quarantine, digest+".json"), "evidence")
+	write(t, filepath.Join(quarantine, "victim"), "evidence")
+	must(t, os.Symlink("victim", filepath.Join(quarantine, digest+"-2.json")))
+	must(t, os.Mkdir(filepath.Join(quarantine, digest+"-3.json"), 0o755))
+	stored, err := q.Take(root, failed("a"))
+	must(t, err)
+	wantSame(t, stored, digest+"-4")
+	for _, name := range []string{digest + ".json", "victim"} {
+		text, err := os.ReadFile(filepath.Join(quarantine, name))
+		must(t, err)
+		wantSame(t, string(text), "evidence")
+	}
+}
+
 // A file that takes the place of one that is being copied is not removed in its
 // stead.
 func TestTakeReplaced(t *testing.T) {

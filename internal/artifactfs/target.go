@@ -1,14 +1,12 @@
 package artifactfs
 
 import (
-	"encoding/hex"
 	"errors"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
 )
 
 // A target is a folder that is to be made.
@@ -76,37 +74,6 @@ func (t *target) empty() error {
 // prefix begins the names of what is promoted to this target.
 func (t *target) prefix() string { return temporary + t.name + "-" }
 
-// clear removes what earlier processes left.
-func (t *target) clear() error {
-	f, err := t.parent.Open(".")
-	if err != nil {
-		return unreadable(t.path, err)
-	}
-	defer f.Close()
-	var left []string
-	for {
-		entries, err := f.ReadDir(chunk)
-		for _, e := range entries {
-			id, ok := strings.CutPrefix(e.Name(), t.prefix())
-			if b, err := hex.DecodeString(id); ok && err == nil && len(b) == 8 && e.IsDir() {
-				left = append(left, e.Name())
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return unreadable(t.path, err)
-		}
-	}
-	for _, name := range left {
-		if err := t.remove(name); err != nil {
-			return &Error{filepath.Join(filepath.Dir(t.path), name), "cannot be removed", err}
-		}
-	}
-	return nil
-}
-
 // remove removes a folder of copies. It is renamed first: a process that is still
 // about to publish it then fails, and does not publish what is half removed.
 func (t *target) remove(name string) error {
@@ -127,7 +94,7 @@ func (t *target) remove(name string) error {
 	return err
 }
 
-// discard removes the copies. Where that fails the next process does it.
+// discard removes the copies.
 func (t *target) discard() { _ = t.remove(t.staged) }
 
 // stage makes the folder for the copies.

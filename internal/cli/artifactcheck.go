@@ -145,7 +145,7 @@ var artifactRules = []artifactRule{
 	{report.ArtifactMissing, "all that is listed is there"},
 	{report.ArtifactChanged, "every file is the one that was listed"},
 	{report.ArtifactUnlisted, "nothing else is there"},
-	{report.UnsafePath, "every path is a plain file below the root"},
+	{report.UnsafePath, "every path is a plain file below the root, but what may be unlisted"},
 }
 
 // conclude adds to the report what came out, after what fails was set aside. Where
@@ -242,21 +242,18 @@ func (c *artifactCheck) shown(moved map[string]string) []report.Artifact {
 	return list
 }
 
-// promoteArtifacts makes the folder of verified copies, where everything holds. A file
-// that is another one by now fails after all.
-func (c *artifactCheck) promoteArtifacts(ctx context.Context, k *checked) error {
+// stage makes the copies to promote, where everything holds; nil where there are none.
+// A file that is another one by now fails after all.
+func (c *artifactCheck) stage(ctx context.Context, k *checked) (*artifactfs.Staged, error) {
 	f := &c.f.artifacts
 	if f.promote == "" || !k.report.OK {
-		return nil
+		return nil, nil
 	}
 	p := c.byteProgress()
-	failed, err := artifactfs.Promote(ctx, f.root, f.promote, c.manifest, artifactfs.Options{Progress: p.add})
+	staged, failed, err := artifactfs.Stage(ctx, f.root, f.promote, c.manifest, artifactfs.Options{Progress: p.add})
 	p.end()
-	if err != nil {
-		return diskError(err)
-	}
-	if len(failed) == 0 {
-		return nil
+	if err != nil || staged != nil {
+		return staged, diskError(err)
 	}
 	for _, r := range failed {
 		i, _ := slices.BinarySearchFunc(c.results, r.Path, func(r artifact.Result, path string) int { return cmp.Compare(r.Path, path) })
@@ -265,5 +262,5 @@ func (c *artifactCheck) promoteArtifacts(ctx context.Context, k *checked) error 
 	k.report.Findings = slices.DeleteFunc(k.report.Findings, func(f report.Finding) bool { // they held before
 		return slices.ContainsFunc(artifactRules, func(rule artifactRule) bool { return rule.id == f.Rule })
 	})
-	return c.conclude(k)
+	return nil, c.conclude(k)
 }

@@ -129,6 +129,12 @@ func sparing() {
 // addArtifacts puts the files and images that flags name into a spec.
 func (a *app) addArtifacts(ctx context.Context, f *signFlags, spec *runspec.Spec) error {
 	if len(f.globs) == 0 && len(f.images) == 0 {
+		if len(spec.Artifacts) == 0 {
+			return nil
+		}
+		if err := artifact.CheckManifest(spec.Artifacts); err != nil {
+			return usage("", "%w", err)
+		}
 		return nil
 	}
 	manifest, err := a.hashArtifacts(ctx, f)

@@ -97,7 +97,7 @@ func TestVerifyPromoteChanged(t *testing.T) {
 		t.Fatal(err, k.report)
 	}
 	a.put("root/lib/a.so", "LIBRARY A")
-	if err := c.promoteArtifacts(t.Context(), k); err != nil {
+	if staged, err := c.stage(t.Context(), k); err != nil || staged != nil {
 		t.Fatal(err)
 	}
 	var got []string

@@ -199,9 +199,11 @@ func (a *app) end(err error) int {
 	summary := "### Countersign: refused\n\n" + report.Markdown(message) + "\n"
 	if err := runner.WriteSummary(a.Getenv, summary); err != nil {
 		a.say("error", "the job summary cannot be written: "+err.Error())
+		a.say("hint", adviceDone)
 	}
 	if err := runner.WriteOutputs(a.Getenv, a.failed); err != nil {
 		a.say("error", "the outputs cannot be written: "+err.Error())
+		a.say("hint", adviceDone)
 	}
 	return exit.code
 }

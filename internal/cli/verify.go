@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/countersign-ci/countersign/internal/artifactfs"
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runner"
@@ -210,6 +211,19 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 			return k, err
 		}
 	}
+	var staged *artifactfs.Staged
+	if artifacts != nil {
+		if staged, err = artifacts.stage(c.Context(), &k); err != nil {
+			return k, err
+		}
+	}
+	if staged != nil {
+		defer func() {
+			if staged != nil {
+				staged.Discard()
+			}
+		}()
+	}
 	if k.report.Blocks() {
 		k.halt = "" // the token holds
 	} else {
@@ -224,9 +238,10 @@ func (a *app) check(c *cobra.Command, f *verifyFlags, ready func(*policy.Verifie
 			}
 		}
 	}
-	if artifacts != nil {
-		if err := artifacts.promoteArtifacts(c.Context(), &k); err != nil {
-			return k, err
+	if staged != nil && k.report.OK {
+		err := staged.Publish()
+		if staged = nil; err != nil {
+			return k, diskError(err)
 		}
 	}
 	if pins != nil {
