@@ -236,6 +236,11 @@ func TestSignManifestFiles(t *testing.T) {
 // large into a file that the token lists.
 func TestSignRunWithArtifacts(t *testing.T) {
 	a := newArtifactTest(t)
+	for _, path := range []string{"../../etc/passwd", "app.tgz\"}, {\"size\": 1, \"sha256\": \"" + strings.Repeat("a", 64) + "\", \"path\": \"APP.tgz"} {
+		a.put("spec.json", `{"version": 1, "artifacts": [{"size": 1, "sha256": "`+strings.Repeat("a", 64)+`", "path": "`+path+`"}]}`)
+		a.fails(exitUsage, "the path", "sign", "--key", a.path("k.jwk"), "--issuer", "https://github.com/acme/widgets", "--repository", "acme/widgets",
+			"--sha", otherSHA, "--actor", "octocat", "--spec", a.path("spec.json"))
+	}
 	run := func(args ...string) []string {
 		return append(a.signing("--kind", "run", "--actor", "octocat", "--out", a.path("run.jwt")), args...)
 	}

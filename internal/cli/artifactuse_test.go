@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -35,10 +36,18 @@ func TestVerifyArtifactsOnce(t *testing.T) {
 	a.wantTree("ledger", map[string]string{})
 	a.wantTree("verified", map[string]string{})
 	a.put("root/app.tgz", "app")
+	if runtime.GOOS == "linux" {
+		// A folder that cannot be made: the copies come before.
+		a.fails(exitUsage, "/proc/countersign", a.verifying(append(slices.Clone(once), "--promote", "/proc/countersign")...)...)
+		a.wantTree("ledger", map[string]string{})
+	}
 	a.wantCheck(nil, once...)
 	a.wantTree("verified", built)
 	a.wantCheck([]string{"replayed"}, append(once, "--promote", a.path("again"))...)
 	a.wantTree("again", map[string]string{})
+	if left, err := filepath.Glob(a.path(".countersign-*")); len(left) > 0 || err != nil {
+		t.Errorf("what was copied for nothing is left: %q %v", left, err)
+	}
 }
 
 // TestVerifyArtifactsBesideWarnings checks the files whatever is warned of beside them:
