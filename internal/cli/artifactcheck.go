@@ -114,6 +114,9 @@ func unlisted(root string, skip func(string) bool, paths []string) (others []art
 	if err != nil {
 		return nil, diskError(err)
 	}
+	if len(entries) >= largeManifest {
+		sparing()
+	}
 	sorted := slices.Sorted(slices.Values(paths))
 	for _, e := range entries {
 		if _, listed := slices.BinarySearch(sorted, e.Path); !listed {
