@@ -294,3 +294,25 @@ func TestPromoteInside(t *testing.T) {
 	want["out/a"] = "a"
 	wantSame(t, files(t, root), want)
 }
+
+// What another process takes away of the copies, before they have their name, is not
+// passed over: the folder is not made.
+func TestPromoteTakenApart(t *testing.T) {
+	root := put(t, map[string]string{"a": "a", "b": "b"})
+	parent := t.TempDir()
+	out := filepath.Join(parent, "out")
+	artifactfs.AtStep(t, func(name string) error {
+		if name == "publish" {
+			staged, err := filepath.Glob(filepath.Join(parent, ".countersign-out-*", "a"))
+			must(t, err)
+			must(t, os.Remove(staged[0]))
+		}
+		return nil
+	})
+	changed, err := promote(t, root, out, artifactOf("a", "a"), artifactOf("b", "b"))
+	var disk *artifactfs.Error
+	if changed != nil || !errors.As(err, &disk) || !strings.Contains(err.Error(), "was changed while it was put in place") {
+		t.Errorf("%v %v", changed, err)
+	}
+	wantSame(t, files(t, parent), map[string]string{})
+}
