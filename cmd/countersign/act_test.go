@@ -219,6 +219,20 @@ func repositoryWith(t *testing.T, workflow string) (folder, sha string) {
 	return folder, strings.TrimSpace(command(t, folder, "git", "rev-parse", "HEAD"))
 }
 
+// eventFile writes the payload of an event and returns its path.
+func eventFile(t *testing.T, payload map[string]any) string {
+	t.Helper()
+	text, err := json.Marshal(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "event.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
 // ownEnvironment returns the environment without what a workflow or a git hook
 // that runs these tests has set: a run and a repository of theirs, not of ours.
 func ownEnvironment() []string {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -72,14 +71,7 @@ func (d diggerJob) run(t *testing.T, inputs map[string]string) workflowRun {
 	if err := os.RemoveAll(d.specAt); err != nil {
 		t.Fatal(err)
 	}
-	event, err := json.Marshal(map[string]any{"inputs": inputs, "ref": "refs/heads/main"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "event.json")
-	if err := os.WriteFile(path, event, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := eventFile(t, map[string]any{"inputs": inputs, "ref": "refs/heads/main"})
 	return d.host.runLogged(t, d.repository, "workflow_dispatch", append(against(d.server), "-e", path, "--actor", "digger[bot]",
 		"--local-repository", diggerAction+"="+d.action,
 		"--var", "DIGGER_PUBLIC_KEY="+d.public, "--var", "DIGGER_DISPATCHERS=digger[bot]")...)

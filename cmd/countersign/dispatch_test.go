@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -67,14 +66,7 @@ func TestDispatchAction(t *testing.T) {
 // runStarted runs what a dispatch started, for the account that the API token is of.
 func (h runnerHost) runStarted(t *testing.T, repository string, server *githubtest.Server, d githubtest.Dispatch, public, id string) workflowRun {
 	t.Helper()
-	event, err := json.Marshal(map[string]any{"inputs": d.Inputs, "ref": d.Ref, "workflow": d.Workflow})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "event.json")
-	if err := os.WriteFile(path, event, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	path := eventFile(t, map[string]any{"inputs": d.Inputs, "ref": d.Ref, "workflow": d.Workflow})
 	widgets := server.Repo(d.Repository)
 	return h.runLogged(t, repository, "workflow_dispatch", append(against(server), "-e", path, "--actor", "hubot",
 		"--env", "GITHUB_REPOSITORY="+d.Repository, "--env", "GITHUB_RUN_ID="+id,

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,17 +104,10 @@ func testReadmePins(t *testing.T, host runnerHost) {
 	gears.Tag("v1.0.0", gears.Head("main"))
 	head := gears.Push("main", repository)
 	gears.Tag("v1.1.0", head)
-	event, err := json.Marshal(map[string]any{
+	path := eventFile(t, map[string]any{
 		"action": "published", "ref": "refs/tags/v1.1.0", "release": map[string]any{"tag_name": "v1.1.0"},
 		"repository": map[string]any{"default_branch": "main", "name": "gears-buildkite-plugin", "full_name": "acme/gears-buildkite-plugin"},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "event.json")
-	if err := os.WriteFile(path, event, 0o600); err != nil {
-		t.Fatal(err)
-	}
 	r := host.run(t, repository, "release", append(against(server), "-e", path, "--env", "GITHUB_REPOSITORY=acme/gears-buildkite-plugin",
 		"--local-repository", checkoutAction+"="+checkoutOf(t), "--env", "CHECKOUT_FROM="+repository)...)
 	if r.exitCode != 0 {

@@ -49,17 +49,10 @@ func TestSpaceliftAction(t *testing.T) {
 		return github.Repo("acme/widgets").Push("main", repository)
 	}
 	push := func(before, after string) workflowRun {
-		event, err := json.Marshal(map[string]any{
+		path := eventFile(t, map[string]any{
 			"ref": "refs/heads/main", "before": before, "after": after, "created": false, "deleted": false, "forced": false,
 			"repository": map[string]any{"default_branch": "main", "full_name": "acme/widgets", "name": "widgets"},
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(t.TempDir(), "event.json")
-		if err := os.WriteFile(path, event, 0o600); err != nil {
-			t.Fatal(err)
-		}
 		return host.runLogged(t, repository, "push", append(against(github), "-e", path, "--actor", "octocat",
 			"--var", "SPACELIFT_API_KEY_ENDPOINT="+account.URL(), "--var", "SPACELIFT_API_KEY_ID=01KEYID",
 			"-s", "SPACELIFT_API_KEY_SECRET=the-secret-of-the-api-key", "-s", "SPACELIFT_RUN_KEY="+string(key))...)

@@ -176,7 +176,7 @@ func (q *Quarantine) lock() (unlock func(), err error) {
 // there. The name is the digest of what was moved, whatever the check saw. Interrupted
 // at any point, or with an error, the file is at its path or in the quarantine. Where
 // there is no such file the error wraps [fs.ErrNotExist], and [ErrLeft] where it is
-// none that can be moved; all errors are of type [Error]. One goroutine at a time may
+// none that can be moved, or is written to while it is copied; all errors are of type [Error]. One goroutine at a time may
 // use it.
 //
 // A link, a pipe or a device is moved as what it is. To another file system go the

@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"strconv"
 	"strings"
@@ -55,6 +53,7 @@ it is for the same workflow too.
 are what the API says of the repository and of the ref at that moment.`,
 		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'
   countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'
+  countersign sign --kind artifacts --key orchestrator.jwk --root dist --artifacts '**' --out dist.countersign
   countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml --repository-url https://github.com/acme/widgets.git
   countersign sign --format spacelift --key runs.jwk --stack network --trigger
   countersign sign --format digger --key orchestrator.jwk --spec job.json --dispatch digger_workflow.yml`,
@@ -378,12 +377,12 @@ func issued(spec *runspec.Spec, token, id string, until time.Time) (*signed, err
 	if err != nil {
 		return nil, err
 	}
-	digest := sha256.New()
-	if err := spec.WriteCanonical(digest); err != nil {
+	digest, err := spec.Digest()
+	if err != nil {
 		return nil, err
 	}
 	return &signed{
-		Token: token, Spec: spec, text: text, SpecDigest: "sha256:" + hex.EncodeToString(digest.Sum(nil)), ID: id,
+		Token: token, Spec: spec, text: text, SpecDigest: digest, ID: id,
 		ExpiresAt: until.UTC().Format(time.RFC3339),
 	}, nil
 }

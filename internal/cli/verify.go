@@ -53,6 +53,7 @@ func (a *app) verify() *cobra.Command {
 
 --check token: every field that the spec has must match the run. --check pins:
 every plugin and action is pinned to a commit that its repository holds. --check
+artifacts: every file below --root is the one that the manifest lists. --check
 pipeline: every step of a Buildkite pipeline, or a job, is as it was signed. Exit
 code 0: it holds. 1: it is refused, and standard error says why. 2: flags, config
 or keys are wrong. 3: undecided.`,
@@ -60,6 +61,7 @@ or keys are wrong. 3: undecided.`,
   countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"
   countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use --ledger github:acme/ledger
   countersign verify --check pins --write
+  countersign verify --check artifacts --key orchestrator.pub.jwk --token-file dist.countersign --root dist --expect repository=acme/widgets,sha="$SHA"
   countersign verify --check pipeline --key steps.pub.jwk --pipeline signed.yml --repository-url https://github.com/acme/widgets.git
   countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload
   countersign verify --format spacelift --key runs.pub.jwk --token "$TOKEN" --expect sha="$SHA",stack=network

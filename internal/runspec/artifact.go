@@ -2,6 +2,8 @@ package runspec
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -92,6 +94,13 @@ func (s *Spec) MarshalJSON() ([]byte, error) {
 	}
 	err := s.WriteCanonical(&text)
 	return text.Bytes(), err
+}
+
+// Digest returns the digest of the spec, as [Digest] of its canonical form is.
+func (s *Spec) Digest() (string, error) {
+	h := sha256.New()
+	err := s.WriteCanonical(h)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), err
 }
 
 // WriteCanonical writes the spec in the form of RFC 8785, its artifacts one by one,
