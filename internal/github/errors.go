@@ -10,27 +10,13 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+
+	"github.com/countersign-ci/countersign/internal/advice"
 )
 
 // An Error says why nothing was decided, or why nothing was published. It holds
 // no token and no query of a URL.
-type Error struct {
-	Reason string // what is wrong
-	Advice string // what to do
-	Cause  error  // may be nil
-}
-
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Cause.Error()
-}
-
-// Hint returns what to do about the error.
-func (e *Error) Hint() string { return e.Advice }
-
-func (e *Error) Unwrap() error { return e.Cause }
+type Error = advice.Error
 
 const (
 	adviceLater   = "nothing was decided; try again later"

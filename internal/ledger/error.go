@@ -4,26 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/countersign-ci/countersign/internal/advice"
 )
 
 // An Error says why a token is not let pass, or why entries were not removed.
-type Error struct {
-	Reason string // what is wrong
-	Advice string // what to do
-	Cause  error  // may be nil
-}
-
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Cause.Error()
-}
-
-// Hint returns what to do about the error.
-func (e *Error) Hint() string { return e.Advice }
-
-func (e *Error) Unwrap() error { return e.Cause }
+type Error = advice.Error
 
 // ErrUsed is wrapped by the error for a token that was used already.
 var ErrUsed error = &Error{

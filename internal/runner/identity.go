@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/jose"
 )
 
@@ -24,23 +25,7 @@ const (
 
 // An IdentityError says why there is no identity token. It holds neither that
 // token nor the one it is asked for with, and of the URL only the host.
-type IdentityError struct {
-	Reason string // what is wrong
-	Advice string // what to do
-	Cause  error  // may be nil
-}
-
-func (e *IdentityError) Error() string {
-	if e.Cause == nil {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Cause.Error()
-}
-
-// Hint returns what to do about the error.
-func (e *IdentityError) Hint() string { return e.Advice }
-
-func (e *IdentityError) Unwrap() error { return e.Cause }
+type IdentityError = advice.Error
 
 const (
 	adviceIdentity = "add `permissions:` and, indented below it, `id-token: write` to the job or to the top of its workflow, " +
@@ -98,7 +83,7 @@ func IdentityToken(ctx context.Context, client *http.Client, getenv Getenv, audi
 		case err == nil:
 			return identity, nil
 		case ctx.Err() != nil:
-			return "", &IdentityError{"the request for an identity token was ended", adviceIdentityLater, ctx.Err()}
+			return "", &IdentityError{Reason: "the request for an identity token was ended", Advice: adviceIdentityLater, Cause: ctx.Err()}
 		case !again || try == identityTries:
 			return "", err
 		}

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/countersign-ci/countersign/internal/advice"
 )
 
 var (
@@ -28,23 +30,7 @@ var (
 )
 
 // An Error says why something was not done, or with [ErrLost] that this is not known.
-type Error struct {
-	Reason string // what is wrong
-	Advice string // what to do
-	Cause  error  // may be nil
-}
-
-func (e *Error) Error() string {
-	if e.Cause == nil {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Cause.Error()
-}
-
-// Hint returns what to do about the error.
-func (e *Error) Hint() string { return e.Advice }
-
-func (e *Error) Unwrap() error { return e.Cause }
+type Error = advice.Error
 
 // A CredentialsError says that the credentials cannot be used, or were refused.
 type CredentialsError struct {

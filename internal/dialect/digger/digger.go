@@ -36,6 +36,7 @@ package digger
 import (
 	"errors"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/jose"
 )
 
@@ -60,21 +61,9 @@ var tokenForm = jose.Form{
 }
 
 // An Error says why a spec cannot be signed, or no run started for it. It quotes
-// nothing of the spec.
-type Error struct {
-	Reason string // what is wrong
-	Advice string // what to do
-	// Cause is an error of package jose, which tells a number without a canonical
-	// form ([jose.ErrUnsafeInteger]), or nil.
-	Cause error
-}
-
-func (e *Error) Error() string { return e.Reason }
-
-// Hint returns what to do about the error.
-func (e *Error) Hint() string { return e.Advice }
-
-func (e *Error) Unwrap() error { return e.Cause }
+// nothing of the spec. Its cause is an error of package jose, which tells a number
+// without a canonical form ([jose.ErrUnsafeInteger]), or nil.
+type Error = advice.Error
 
 const (
 	adviceSpec    = "give the job spec as Digger's orchestrator sends it: one JSON object"
