@@ -1,9 +1,11 @@
 package main
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -16,76 +18,174 @@ import (
 	"github.com/countersign-ci/countersign/internal/config"
 	"github.com/countersign-ci/countersign/internal/githubtest"
 	"github.com/countersign-ci/countersign/internal/report"
+	"github.com/countersign-ci/countersign/internal/runspec"
 )
+
+var update = flag.Bool("update", false, "write the tables of the documents anew")
+
+// A document is a text for users.
+type document struct {
+	name   string // its path from the root of the project
+	text   string
+	blocks []codeBlock
+}
 
 // A codeBlock is a fenced block of a Markdown file.
 type codeBlock struct {
 	language, text string
 }
 
-// readREADME returns the README and its code blocks.
-func readREADME(t *testing.T) (text string, blocks []codeBlock) {
+var fence = regexp.MustCompile("(?ms)^```([a-z]*)\n(.*?)^```$")
+
+// documents returns the README and the pages beside it.
+func documents(t *testing.T) (all []document) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(projectRoot(t), "README.md"))
-	if err != nil {
-		t.Fatal(err)
+	root := projectRoot(t)
+	names, err := filepath.Glob(filepath.Join(root, ".github", "docs", "*.md"))
+	if err != nil || len(names) == 0 {
+		t.Fatalf("there are no pages: %v", err)
 	}
-	for _, m := range regexp.MustCompile("(?ms)^```([a-z]+)\n(.*?)^```$").FindAllStringSubmatch(string(raw), -1) {
-		blocks = append(blocks, codeBlock{m[1], m[2]})
+	for _, name := range append([]string{filepath.Join(root, "README.md")}, names...) {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		name, err = filepath.Rel(root, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d := document{name: filepath.ToSlash(name), text: string(raw)}
+		for _, m := range fence.FindAllStringSubmatch(d.text, -1) {
+			d.blocks = append(d.blocks, codeBlock{m[1], m[2]})
+		}
+		all = append(all, d)
 	}
-	return string(raw), blocks
+	return all
 }
 
-// blocksIn returns the blocks of a language, of which there has to be one.
+// blocksIn returns the blocks of a language in all documents, of which there has
+// to be one.
 func blocksIn(t *testing.T, language string) (texts []string) {
 	t.Helper()
-	_, blocks := readREADME(t)
-	for _, b := range blocks {
-		if b.language == language {
-			texts = append(texts, b.text)
+	for _, d := range documents(t) {
+		for _, b := range d.blocks {
+			if b.language == language {
+				texts = append(texts, b.text)
+			}
 		}
 	}
 	if len(texts) == 0 {
-		t.Fatalf("the README has no %s", language)
+		t.Fatalf("no document has any %s", language)
 	}
 	return texts
 }
 
-// TestREADMEShell runs the shell examples, one after the other in a repository.
-func TestREADMEShell(t *testing.T) {
-	folder, _ := repositoryWith(t, "testdata/workflows/deploy.yml")
-	server := githubtest.New(t)
-	own := server.Repo("countersign-ci/countersign")
-	own.Tag("v1", own.Head("main"))
-	docker := server.Repo("buildkite-plugins/docker-buildkite-plugin")
-	commit := docker.Head("main")
-	docker.Tag("v3.2.0", commit)
-	addFile(t, folder, ".buildkite/pipeline.yml", "steps:\n- plugins: [docker#v3.2.0]\n")
+// section returns what stands between the two markers of a name, and of which
+// document.
+func section(t *testing.T, name string) (in document, text string) {
+	t.Helper()
+	for _, d := range documents(t) {
+		_, rest, begins := strings.Cut(d.text, "<!-- "+name+" -->\n")
+		text, _, ends := strings.Cut(rest, "<!-- /"+name+" -->\n")
+		if begins && ends {
+			return d, text
+		}
+	}
+	t.Fatalf("no document has <!-- %s --> and <!-- /%[1]s -->", name)
+	return document{}, ""
+}
 
-	program := buildProgram(t)
-	for _, text := range blocksIn(t, "sh") {
-		c := exec.Command("bash", "-euc", text)
-		c.Dir = folder
-		c.Env = []string{
-			"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH"),
-			"GITHUB_API_URL=" + server.URL(), "GITHUB_GRAPHQL_URL=" + server.GraphQLURL(), "GITHUB_TOKEN=api-token",
-		}
-		if output, err := c.CombinedOutput(); err != nil {
-			t.Fatalf("%v\n%s\n%s", err, text, output)
-		}
+// wantSection compares what stands between the two markers of a name; with
+// -update it writes it.
+func wantSection(t *testing.T, name, want string) {
+	t.Helper()
+	d, got := section(t, name)
+	if got == want {
+		return
 	}
-	lowered, err := os.ReadFile(filepath.Join(folder, "lowered.yml"))
-	if want := "steps:\n- plugins: [docker#" + commit + "] # v3.2.0\n"; err != nil || string(lowered) != want {
-		t.Errorf("the examples lowered to %q %v, want %q", lowered, err, want)
+	if !*update {
+		t.Errorf("%s is not up to date, which go test -update ./cmd/countersign brings it; %s (-want +got):\n%s", d.name, name, cmp.Diff(want, got))
+		return
 	}
-	token, err := os.ReadFile(filepath.Join(folder, "run.jwt"))
-	if err != nil || strings.Count(string(token), ".") != 2 {
-		t.Errorf("the examples did not sign a token: %q %v", token, err)
+	text := strings.Replace(d.text, "<!-- "+name+" -->\n"+got, "<!-- "+name+" -->\n"+want, 1)
+	if err := os.WriteFile(filepath.Join(projectRoot(t), filepath.FromSlash(d.name)), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
-// TestREADMECommands checks that the commands of a console are there to be run.
-func TestREADMECommands(t *testing.T) {
+// TestDocumentLanguages knows what is done with each kind of block, so that none
+// stands there unchecked.
+func TestDocumentLanguages(t *testing.T) {
+	checked := map[string]string{
+		"console": "TestDocumentCommands",
+		"sh":      "TestDocumentShell",
+		"yaml":    "TestDocumentWorkflows",
+		"yml":     "TestDocumentConfig",
+		"json":    "TestDocumentSpec",
+		"mermaid": "TestDocumentPicture",
+		"text":    "TestDocumentText, TestDocumentTables",
+	}
+	for _, d := range documents(t) {
+		if n := strings.Count("\n"+d.text, "\n```"); n != 2*len(d.blocks) {
+			t.Errorf("%s has %d fences and %d blocks", d.name, n, len(d.blocks))
+		}
+		for _, b := range d.blocks {
+			if checked[b.language] == "" {
+				t.Errorf("%s has a block of %q, which no test looks at:\n%s", d.name, b.language, b.text)
+			}
+		}
+	}
+}
+
+// TestDocumentShell runs the shell examples of each document, one after the other
+// in a repository.
+func TestDocumentShell(t *testing.T) {
+	program := buildProgram(t)
+	ran := 0
+	for _, d := range documents(t) {
+		t.Run(filepath.Base(d.name), func(t *testing.T) {
+			folder, _ := repositoryWith(t, "testdata/workflows/deploy.yml")
+			server := githubtest.New(t)
+			own := server.Repo("countersign-ci/countersign")
+			own.Tag("v1", own.Head("main"))
+			docker := server.Repo("buildkite-plugins/docker-buildkite-plugin")
+			commit := docker.Head("main")
+			docker.Tag("v3.2.0", commit)
+			addFile(t, folder, ".buildkite/pipeline.yml", "steps:\n- plugins: [docker#v3.2.0]\n")
+			for _, b := range d.blocks {
+				if b.language != "sh" {
+					continue
+				}
+				ran++
+				c := exec.Command("bash", "-euc", b.text)
+				c.Dir = folder
+				c.Env = []string{
+					"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + t.TempDir(),
+					"GITHUB_API_URL=" + server.URL(), "GITHUB_GRAPHQL_URL=" + server.GraphQLURL(), "GITHUB_TOKEN=api-token",
+				}
+				if output, err := c.CombinedOutput(); err != nil {
+					t.Fatalf("%v\n%s\n%s", err, b.text, output)
+				}
+			}
+			made := map[string]string{
+				"pins.md":   "lowered.yml steps:\n- plugins: [docker#" + commit + "] # v3.2.0\n",
+				"README.md": "run.jwt eyJ",
+			}
+			if file, start, ok := strings.Cut(made[filepath.Base(d.name)], " "); ok {
+				text, err := os.ReadFile(filepath.Join(folder, file))
+				if err != nil || !strings.HasPrefix(string(text), start) {
+					t.Errorf("the examples made %q %v, want %q", text, err, start)
+				}
+			}
+		})
+	}
+	if ran == 0 {
+		t.Error("no example was run")
+	}
+}
+
+// TestDocumentCommands checks that the commands of a console are there to be run.
+func TestDocumentCommands(t *testing.T) {
 	for _, text := range blocksIn(t, "console") {
 		for line := range strings.Lines(text) {
 			name, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
@@ -100,84 +200,15 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
-// readmeWorkflow writes the workflow of that name to a file, after it was linted.
-func readmeWorkflow(t *testing.T, name string) (file string) {
-	t.Helper()
-	actionlint := tool(t, "actionlint")
-	for _, text := range blocksIn(t, "yaml") {
-		if !strings.HasPrefix(text, "name: "+name+"\n") {
-			continue
-		}
-		file := filepath.Join(t.TempDir(), name+".yml")
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		command(t, ".", actionlint, "-shellcheck=", "-pyflakes=", file)
-		return file
-	}
-	t.Fatalf("the README has no workflow %s", name)
-	return ""
-}
-
-// TestREADMEWorkflows knows all workflows of the README: each is run by a test,
-// `start`, `keyless`, `artifacts` and `release` by those of the Action.
-func TestREADMEWorkflows(t *testing.T) {
-	var names []string
-	for _, text := range blocksIn(t, "yaml") {
-		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
-		names = append(names, name)
-	}
-	if diff := cmp.Diff([]string{"deploy", "start", "keyless", "artifacts", "pins", "release"}, names); diff != "" {
-		t.Errorf("workflows (-want +got):\n%s", diff)
-	}
-}
-
-// TestREADMEDeploy runs the workflow to copy: with a token it runs the signed
-// command, and without one nothing.
-func TestREADMEDeploy(t *testing.T) {
-	host := newRunnerHost(t)
-	private, public := newKeys(t)
-	repository, sha := repositoryWith(t, readmeWorkflow(t, "deploy"))
-	token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
-		"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
-		"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
-	args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
-	r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
-	if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
-		t.Errorf("with a token the workflow ended with %d", r.exitCode)
-	}
-	r = host.runLogged(t, repository, "workflow_dispatch", args...)
-	if r.exitCode != 1 || !strings.Contains(r.log(), "missing-token") || strings.Contains(r.log(), "Main actions/checkout") {
-		t.Errorf("without a token the workflow ended with %d, want 1", r.exitCode)
-	}
-}
-
-// TestREADMEPins runs the check of pins. It refuses its own workflow, whose
-// Countersign is a tag, until it is pinned.
-func TestREADMEPins(t *testing.T) {
-	host := newRunnerHost(t)
-	server := githubtest.New(t)
-	own := server.Repo("countersign-ci/countersign")
-	commit := own.Head("main")
-	own.Tag("v1", commit)
-	checkout := server.Repo("actions/checkout")
-	checkout.Tag("v4.2.2", checkout.Head("main"))
-	repository, _ := repositoryWith(t, readmeWorkflow(t, "pins"))
-	r := host.runLogged(t, repository, "pull_request", against(server)...)
-	if r.exitCode != 1 || !strings.Contains(r.log(), "countersign-ci/countersign@v1: v1 is a tag") || !strings.Contains(r.log(), "digest-mismatch") {
-		t.Errorf("the workflow ended with %d, want 1 for a tag and for what is no commit of the tag", r.exitCode)
-	}
-}
-
-// TestREADMEConfig reads the files that the README shows.
-func TestREADMEConfig(t *testing.T) {
+// TestDocumentConfig reads the files that the documents show.
+func TestDocumentConfig(t *testing.T) {
 	read := map[string]int{}
 	for _, text := range blocksIn(t, "yml") {
 		kind, _, _ := strings.Cut(strings.TrimPrefix(text, "version: 1\n"), ":")
 		read[kind]++
 		switch kind {
 		case "files":
-			c, err := config.Parse("README.md", []byte(text))
+			c, err := config.Parse("x.yml", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -185,12 +216,12 @@ func TestREADMEConfig(t *testing.T) {
 				t.Errorf("the config is %+v", c)
 			}
 		case "stacks":
-			stacks, err := config.ParseStacks("README.md", []byte(text))
+			stacks, err := config.ParseStacks("x.yml", []byte(text))
 			if touched := stacks.Touched([]string{"modules/vpc/main.tf"}); err != nil || !slices.Equal(touched, []string{"network"}) {
 				t.Errorf("the stacks are %+v %v", stacks, err)
 			}
 		case "keys":
-			h, err := config.ParseHook("README.md", []byte(text))
+			h, err := config.ParseHook("x.yml", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -216,12 +247,54 @@ func TestREADMEConfig(t *testing.T) {
 	}
 }
 
-// TestREADMETables compares the tables of inputs, outputs and rules with what
-// they are about.
-func TestREADMETables(t *testing.T) {
-	text, _ := readREADME(t)
-	root := projectRoot(t)
-	raw, err := os.ReadFile(filepath.Join(root, "action.yml"))
+// TestDocumentSpec reads the spec that the pages show.
+func TestDocumentSpec(t *testing.T) {
+	for _, text := range blocksIn(t, "json") {
+		spec, err := runspec.ParseText(text)
+		if err != nil || spec.Repository != "acme/widgets" {
+			t.Errorf("%v:\n%s", err, text)
+		}
+	}
+}
+
+// TestDocumentPicture looks whether the picture's arrows lead from and to what it
+// declares.
+func TestDocumentPicture(t *testing.T) {
+	for _, text := range blocksIn(t, "mermaid") {
+		declared := map[string]bool{}
+		for _, m := range regexp.MustCompile(`(?m)^ +participant (\w+)`).FindAllStringSubmatch(text, -1) {
+			declared[m[1]] = true
+		}
+		arrows := regexp.MustCompile(`(?m)^ +(\w+)-+>>(\w+): `).FindAllStringSubmatch(text, -1)
+		if !strings.HasPrefix(text, "sequenceDiagram\n") || len(arrows) == 0 {
+			t.Errorf("no diagram:\n%s", text)
+		}
+		for _, m := range arrows {
+			if !declared[m[1]] || !declared[m[2]] {
+				t.Errorf("%s is between what is not declared", m[0])
+			}
+		}
+	}
+}
+
+// TestDocumentText knows the texts that are no code: help, which is compared by
+// another test, and a setting of the runner that names a script of this project.
+func TestDocumentText(t *testing.T) {
+	for _, text := range blocksIn(t, "text") {
+		if strings.Contains(text, "Usage:\n  countersign ") {
+			continue
+		}
+		setting, script, _ := strings.Cut(strings.TrimSpace(text), "=")
+		if _, err := os.Stat(filepath.Join(projectRoot(t), "scripts", filepath.Base(script))); setting != "ACTIONS_RUNNER_HOOK_JOB_STARTED" || err != nil {
+			t.Errorf("it is not known what this is (%v):\n%s", err, text)
+		}
+	}
+}
+
+// TestDocumentTables compares the tables of inputs, outputs and rules, and the help
+// of each command, with what they are about.
+func TestDocumentTables(t *testing.T) {
+	raw, err := os.ReadFile(filepath.Join(projectRoot(t), "action.yml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -229,17 +302,49 @@ func TestREADMETables(t *testing.T) {
 	if err := yaml.Unmarshal(raw, &action); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]string{
-		"inputs":  describe(t, "input", action.Inputs),
-		"outputs": describe(t, "output", action.Outputs),
-		"rules":   explain(),
-	} {
-		_, rest, _ := strings.Cut(text, "<!-- "+name+" -->\n")
-		got, _, _ := strings.Cut(rest, "<!-- /"+name+" -->\n")
-		if got != want {
-			t.Errorf("the README's table of %s should be:\n%s", name, want)
+	wantSection(t, "inputs", describe(t, "input", action.Inputs))
+	wantSection(t, "outputs", describe(t, "output", action.Outputs))
+	wantSection(t, "rules", explain())
+	var help strings.Builder
+	for _, name := range commandNames(t) {
+		fmt.Fprintf(&help, "\n### countersign %s\n\n```text\n%s```\n", name, helpOf(t, name))
+	}
+	wantSection(t, "help", help.String()+"\n")
+}
+
+// helpOf returns what --help says of a command.
+func helpOf(t *testing.T, command string) string {
+	t.Helper()
+	code, stdout, stderr := runCLI(nil, append(strings.Fields(command), "--help")...)
+	if code != 0 || stdout == "" {
+		t.Fatalf("%s --help ended with %d: %s", command, code, stderr)
+	}
+	return stdout
+}
+
+// commandNames returns the commands that are there to be used, such as `sign` and
+// `ledger prune`, in the order of the help.
+func commandNames(t *testing.T) (names []string) {
+	t.Helper()
+	var visit func(name string)
+	visit = func(name string) {
+		_, list, group := strings.Cut(helpOf(t, name), "\nAvailable Commands:\n")
+		if !group {
+			names = append(names, name)
+			return
+		}
+		list, _, _ = strings.Cut(list, "\n\n")
+		for line := range strings.Lines(list) {
+			if sub := strings.Fields(line)[0]; sub != "help" {
+				visit(strings.TrimSpace(name + " " + sub))
+			}
 		}
 	}
+	visit("")
+	if len(names) < 9 {
+		t.Fatalf("the help lists only %q", names)
+	}
+	return names
 }
 
 // describe returns a table of names and descriptions in the order of the file.
@@ -266,26 +371,94 @@ func explain() string {
 	return "\n" + report.Table([]string{"rule", "what it means", "what to do"}, rows) + "\n"
 }
 
-// TestREADMELinks checks that every link inside the project leads to a file.
-func TestREADMELinks(t *testing.T) {
-	root := projectRoot(t)
-	links := 0
-	for _, name := range []string{"README.md", "CHANGELOG.md", ".github/SECURITY.md", ".github/CONTRIBUTING.md"} {
-		text, err := os.ReadFile(filepath.Join(root, name))
+// foreignFlags are flags of other programs that the documents speak of.
+var foreignFlags = []string{"--no-interpolation"}
+
+// TestDocumentFlags checks that every flag and command of which the documents
+// speak is there.
+func TestDocumentFlags(t *testing.T) {
+	flags, commands := map[string]bool{}, map[string]bool{}
+	for _, name := range foreignFlags {
+		flags[name] = true
+	}
+	form := regexp.MustCompile(`--[a-z][a-z0-9-]*`)
+	for _, name := range commandNames(t) {
+		first, _, _ := strings.Cut(name, " ")
+		commands[first] = true
+		for line := range strings.Lines(helpOf(t, name)) {
+			if line = strings.TrimSpace(line); strings.HasPrefix(line, "-") {
+				flags[form.FindString(line)] = true
+			}
+		}
+	}
+	spoken := 0
+	for _, d := range documents(t) {
+		for _, flag := range form.FindAllString(fence.ReplaceAllString(d.text, ""), -1) {
+			spoken++
+			if !flags[flag] && strings.Trim(flag, "-") != "" {
+				t.Errorf("%s speaks of %s, which is no flag", d.name, flag)
+			}
+		}
+		for _, m := range regexp.MustCompile("`countersign ([a-z]+)").FindAllStringSubmatch(d.text, -1) {
+			if !commands[m[1]] {
+				t.Errorf("%s speaks of %s, which is no command", d.name, m[0])
+			}
+		}
+	}
+	if spoken == 0 {
+		t.Error("no document speaks of a flag")
+	}
+}
+
+// TestDocumentLinks checks that every link inside the project leads to a file, and
+// to a heading of it where it names one.
+func TestDocumentLinks(t *testing.T) {
+	texts := map[string]string{}
+	for _, d := range documents(t) {
+		texts[d.name] = d.text
+	}
+	for _, name := range []string{"CHANGELOG.md", ".github/SECURITY.md", ".github/CONTRIBUTING.md"} {
+		text, err := os.ReadFile(filepath.Join(projectRoot(t), name))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(string(text), -1) {
+		texts[name] = string(text)
+	}
+	links, linked := 0, map[string]bool{"README.md": true}
+	for name, text := range texts {
+		for _, m := range regexp.MustCompile(`\]\(([^)#]*)(#[^)]*)?\)`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
 			if strings.HasPrefix(m[1], "https://") {
 				continue
 			}
 			links++
-			if _, err := os.Stat(filepath.Join(root, filepath.Dir(name), m[1])); err != nil {
+			target := name
+			if m[1] != "" {
+				target = path.Join(path.Dir(name), m[1])
+			}
+			linked[target] = true
+			if _, err := os.Stat(filepath.Join(projectRoot(t), target)); err != nil {
 				t.Errorf("%s links to %s: %v", name, m[1], err)
+			}
+			if m[2] != "" && !slices.Contains(anchors(texts[target]), m[2]) {
+				t.Errorf("%s links to %s%s, where there is no such heading", name, m[1], m[2])
 			}
 		}
 	}
 	if links == 0 {
 		t.Error("no links were found")
 	}
+	for _, d := range documents(t) {
+		if !linked[d.name] {
+			t.Errorf("nothing links to %s", d.name)
+		}
+	}
+}
+
+// anchors returns the fragments of the headings of a text, as GitHub makes them.
+func anchors(text string) (fragments []string) {
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+		words := regexp.MustCompile(`[^\w -]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		fragments = append(fragments, "#"+strings.ReplaceAll(words, " ", "-"))
+	}
+	return fragments
 }

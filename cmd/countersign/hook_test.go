@@ -178,14 +178,9 @@ func TestHook(t *testing.T) {
 	}
 }
 
-// testGateTable runs every row of the README's table on both kinds of worker.
+// testGateTable runs every row of the page's table on both kinds of worker.
 func testGateTable(t *testing.T, program string) {
-	text, _ := readREADME(t)
-	_, rest, _ := strings.Cut(text, "<!-- gate -->\n")
-	table, _, found := strings.Cut(rest, "<!-- /gate -->")
-	if !found {
-		t.Fatal("the README has no table of the gate")
-	}
+	_, table := section(t, "gate")
 	now := time.Now()
 	tokens := map[string]func(g *gate) string{
 		"no token":            func(*gate) string { return "" },
@@ -240,7 +235,7 @@ func testGateTable(t *testing.T, program string) {
 				decision, failure := g.decision()
 				want, _, _ := strings.Cut(cell[1], ":")
 				if strconv.Itoa(code) != cell[3] || decision != want || failure != cell[2] {
-					t.Errorf("%s: %q, exit %d, and the README says %q\n%s", decision, failure, code, cell[0], stderr)
+					t.Errorf("%s: %q, exit %d, and the page says %q\n%s", decision, failure, code, cell[0], stderr)
 				}
 			})
 		}

@@ -37,9 +37,9 @@ func TestSignedPassesReference(t *testing.T) {
 	})
 }
 
-// TestREADMETable has the README show what was measured: which bad inputs a policy as
+// TestDocumentTable has the page show what was measured: which bad inputs a policy as
 // the reference does it lets pass.
-func TestREADMETable(t *testing.T) {
+func TestDocumentTable(t *testing.T) {
 	t.Parallel()
 	o, s, now := newOPA(t).older(), newSigner(t, "HS256"), time.Now()
 	cases := slices.Concat(metadataCases(t, s, now), tokenCases(t, s, now))
@@ -64,13 +64,13 @@ func TestREADMETable(t *testing.T) {
 	})
 	want := "\n| input | the reference | Countersign |\n| --- | --- | --- |\n" + strings.Join(rows, "") + "\n"
 
-	readme := string(readFile(t, filepath.Join("..", "..", "..", "README.md")))
-	_, rest, begins := strings.Cut(readme, "<!-- spacelift -->\n")
+	page := string(readFile(t, filepath.Join("..", "..", "..", ".github", "docs", "spacelift.md")))
+	_, rest, begins := strings.Cut(page, "<!-- spacelift -->\n")
 	got, _, ends := strings.Cut(rest, "<!-- /spacelift -->")
 	if !begins || !ends {
-		t.Fatalf("the README has no table between <!-- spacelift --> and <!-- /spacelift -->, want\n%s", want)
+		t.Fatalf("the page has no table between <!-- spacelift --> and <!-- /spacelift -->, want\n%s", want)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("the README's table (-want +got):\n%s\nwant\n%s", diff, want)
+		t.Errorf("the page's table (-want +got):\n%s\nwant\n%s", diff, want)
 	}
 }
