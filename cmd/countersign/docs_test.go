@@ -117,13 +117,15 @@ func wantSection(t *testing.T, name, want string) {
 // stands there unchecked.
 func TestDocumentLanguages(t *testing.T) {
 	checked := map[string]string{
-		"console": "TestDocumentCommands",
-		"sh":      "TestDocumentShell",
-		"yaml":    "TestDocumentWorkflows",
-		"yml":     "TestDocumentConfig",
-		"json":    "TestDocumentSpec",
-		"mermaid": "TestDocumentPicture",
-		"text":    "TestDocumentText, TestDocumentTables",
+		"console":    "TestDocumentCommands",
+		"sh":         "TestDocumentShell",
+		"yaml":       "TestDocumentWorkflows",
+		"yml":        "TestDocumentConfig",
+		"json":       "TestDocumentSpec",
+		"shell":      "TestImageExampleBuild",
+		"dockerfile": "TestImageExampleBuild",
+		"mermaid":    "TestDocumentPicture",
+		"text":       "TestDocumentText, TestDocumentTables",
 	}
 	for _, d := range documents(t) {
 		if n := strings.Count("\n"+d.text, "\n```"); n != 2*len(d.blocks) {
@@ -238,11 +240,12 @@ func TestDocumentConfig(t *testing.T) {
 					t.Errorf("the values do not mount %s", path)
 				}
 			}
+		case "apiVersion", "spec": // for TestImageExampleKubernetes and TestImageExampleGitLab
 		default:
 			t.Errorf("it is not known what begins with %q", kind)
 		}
 	}
-	if diff := cmp.Diff(map[string]int{"files": 1, "keys": 1, "stacks": 1, "template": 1}, read); diff != "" {
+	if diff := cmp.Diff(map[string]int{"apiVersion": 1, "files": 1, "keys": 1, "spec": 1, "stacks": 1, "template": 1}, read); diff != "" {
 		t.Errorf("the files (-want +got):\n%s", diff)
 	}
 }
