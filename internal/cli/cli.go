@@ -98,36 +98,47 @@ func variableName(name string) string {
 
 func (a *app) execute(args []string) error {
 	root := a.root()
+	if completing(args) {
+		addCompletions(root)
+	}
 	root.SetArgs(args)
 	root.SetOut(a.Stdout)
 	root.SetErr(a.Stderr)
 	return root.Execute()
 }
 
-// maxWord is longer than the name of any command.
-const maxWord = 20
-
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "countersign",
-		Short:         "Sign what a CI run may do and check it before anything runs",
+		Use:   "countersign",
+		Short: "Sign what a CI run may do and check it before anything runs",
+		Long: `Sign what a CI run may do and check it before anything runs.
+
+A flag is looked for on the command line, then in the variable COUNTERSIGN_<NAME>,
+with _ for each hyphen. What is for programs is on standard output, what is for
+people on standard error. Exit code 0: what was asked for holds. 1: it is refused.
+2: flags, config or keys are wrong. 3: undecided, and nothing was accepted.`,
+		Example: `  countersign keygen --private orchestrator.jwk --public orchestrator.pub.jwk
+  countersign sign --key orchestrator.jwk --issuer https://github.com/acme/orchestrator \
+    --repository acme/widgets --sha "$SHA" --actor octocat >run.jwt
+  countersign verify --key orchestrator.pub.jwk --token-file run.jwt \
+    --expect repository=acme/widgets,actor=octocat,sha="$SHA"`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usage("countersign --help lists the commands", "there is no command")
 			}
-			// What is no word may be a token that was to stand behind a flag.
-			if len(args[0]) > maxWord {
-				return usage("countersign --help lists the commands", "there is no such command")
-			}
-			return usage("countersign --help lists the commands", "there is no command %q", args[0])
+			return noCommand(c, args[0])
 		},
 	}
+	// The commands completion and help are our own.
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(a.help())
+	root.SetHelpFunc(a.showHelp)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(a.sign(), a.verify(), a.exec(), a.hook(), a.keygen(), a.inspect(), a.policy(), a.ledger(), a.version())
+	root.AddCommand(a.sign(), a.verify(), a.exec(), a.hook(), a.keygen(), a.inspect(), a.policy(), a.ledger(), a.version(),
+		a.completion(), a.man())
 	return root
 }
 

@@ -41,6 +41,9 @@ func (l *list) String() string {
 
 func (l *list) Type() string { return "list" }
 
+// GetSlice has the flag be completed again where it was given already.
+func (l *list) GetSlice() []string { return *l.values }
+
 func (l *list) Set(s string) error {
 	for _, item := range l.split(s) {
 		if strings.TrimSpace(item) == "" {

@@ -134,9 +134,12 @@ func (a *app) ledger() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ledger",
 		Short: "Prune the record of used tokens",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			return usage("countersign ledger prune", "ledger needs to be told what to do")
+		Long: `Prune the record of used tokens, which verify --single-use keeps so that none passes
+a second time.`,
+		Example: "  countersign ledger prune --ledger dir:/var/lib/countersign",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			return usage(nearMiss(c, args)+"countersign ledger prune", "ledger needs to be told what to do")
 		},
 	}
 	f := ledgerFlags{}

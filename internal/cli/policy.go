@@ -16,9 +16,12 @@ func (a *app) policy() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "policy",
 		Short: "Print a worker-side policy for another system",
-		Args:  cobra.ArbitraryArgs,
-		RunE: func(*cobra.Command, []string) error {
-			return usage("there are: spacelift, spacelift-push", "policy needs to be told for which system")
+		Long:  "Print a policy for another system, which then checks tokens itself.",
+		Example: `  countersign policy spacelift --key runs.pub.jwk >initialization.rego
+  countersign policy spacelift-push >push.rego`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			return usage(nearMiss(c, args)+"there are: spacelift, spacelift-push", "policy needs to be told for which system")
 		},
 	}
 	c.AddCommand(a.policySpacelift(), a.policySpaceliftPush())
@@ -69,8 +72,10 @@ func (a *app) policySpaceliftPush() *cobra.Command {
 	return &cobra.Command{
 		Use:   "spacelift-push",
 		Short: "Print the push policy of Spacelift that ignores all pushes",
-		Long:  "Print the push policy of Spacelift that ignores all pushes, so that runs are started by a signer alone.",
-		Args:  noArguments,
-		RunE:  a.run(func() error { return a.print(spacelift.PushPolicy()) }),
+		Long: `Print the push policy of Spacelift that ignores all pushes, so that runs are started
+by a signer alone.`,
+		Example: "  countersign policy spacelift-push >push.rego",
+		Args:    noArguments,
+		RunE:    a.run(func() error { return a.print(spacelift.PushPolicy()) }),
 	}
 }

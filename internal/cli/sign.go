@@ -51,12 +51,17 @@ it is for the same workflow too.
 
 --dispatch starts the run with the token as one of its inputs. Then ids and commit
 are what the API says of the repository and of the ref at that moment.`,
-		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" --command 'terraform plan'
-  countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets --ref main --inputs '{"reason": "weekly"}'
-  countersign sign --kind artifacts --key orchestrator.jwk --root dist --artifacts '**' --out dist.countersign
-  countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml --repository-url https://github.com/acme/widgets.git
+		Example: `  countersign sign --key orchestrator.jwk --repository acme/widgets --sha "$SHA" \
+    --command 'terraform plan'
+  countersign sign --key orchestrator.jwk --dispatch deploy.yml --repository acme/widgets \
+    --ref main --inputs '{"reason": "weekly"}'
+  countersign sign --kind artifacts --key orchestrator.jwk --root dist --artifacts '**' \
+    --out dist.countersign
+  countersign sign --format buildkite --key steps.jwk --pipeline pipeline.yml \
+    --repository-url https://github.com/acme/widgets.git >signed.yml
   countersign sign --format spacelift --key runs.jwk --stack network --trigger
-  countersign sign --format digger --key orchestrator.jwk --spec job.json --dispatch digger_workflow.yml`,
+  countersign sign --format digger --key orchestrator.jwk --spec job.json \
+    --dispatch digger_workflow.yml`,
 		Args: noArguments,
 	}
 	choiceFlag(c, &f.format, "format", "what is signed: a token for a run, the steps of a Buildkite pipeline, a run of Spacelift, or a job of Digger",

@@ -58,13 +58,18 @@ pipeline: every step of a Buildkite pipeline, or a job, is as it was signed. Exi
 code 0: it holds. 1: it is refused, and standard error says why. 2: flags, config
 or keys are wrong. 3: undecided.`,
 		Example: `  countersign verify --key orchestrator.pub.jwk --token "$TOKEN"
-  countersign verify --key orchestrator.pub.jwk --token-file run.jwt --expect repository=acme/widgets,actor=octocat,sha="$SHA"
-  countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use --ledger github:acme/ledger
+  countersign verify --key orchestrator.pub.jwk --token-file run.jwt \
+    --expect repository=acme/widgets,actor=octocat,sha="$SHA"
+  countersign verify --key orchestrator.pub.jwk --token "$TOKEN" --single-use \
+    --ledger github:acme/ledger
   countersign verify --check pins --write
-  countersign verify --check artifacts --key orchestrator.pub.jwk --token-file dist.countersign --root dist --expect repository=acme/widgets,sha="$SHA"
-  countersign verify --check pipeline --key steps.pub.jwk --pipeline signed.yml --repository-url https://github.com/acme/widgets.git
+  countersign verify --check artifacts --key orchestrator.pub.jwk --token-file dist.countersign \
+    --root dist --expect repository=acme/widgets,sha="$SHA"
+  countersign verify --check pipeline --key steps.pub.jwk --pipeline signed.yml \
+    --repository-url https://github.com/acme/widgets.git
   countersign verify --check pins --lower pipeline.yml | buildkite-agent pipeline upload
-  countersign verify --format spacelift --key runs.pub.jwk --token "$TOKEN" --expect sha="$SHA",stack=network
+  countersign verify --format spacelift --key runs.pub.jwk --token "$TOKEN" \
+    --expect sha="$SHA",stack=network
   countersign verify --format digger --key orchestrator.pub.jwk --spec signed.json`,
 		Args: noArguments,
 	}
