@@ -5,9 +5,11 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -46,9 +48,19 @@ func (r workflowRun) output(step, name string) (value string, ok bool) {
 }
 
 // result returns the result of a step by its name, or "" if it did not run.
-func (r workflowRun) result(step string) (result string) {
+func (r workflowRun) result(step string) string {
+	return r.resultWhere(func(name string) bool { return name == step })
+}
+
+// ownResult returns the result of the step that uses the project's Action.
+func (r workflowRun) ownResult() string {
+	return r.resultWhere(func(name string) bool { return strings.HasPrefix(name, ownRepository+"@") })
+}
+
+// resultWhere returns the result of the last step with such a name.
+func (r workflowRun) resultWhere(named func(string) bool) (result string) {
 	for _, e := range r.events {
-		if e.Stage == "Main" && e.Step == step && len(e.StepID) == 1 && e.StepResult != "" {
+		if e.Stage == "Main" && named(e.Step) && len(e.StepID) == 1 && e.StepResult != "" {
 			result = e.StepResult
 		}
 	}
@@ -99,6 +111,7 @@ func (r workflowRun) summary() string {
 // A runnerHost is a folder for act's caches and the tools that it runs with.
 type runnerHost struct {
 	act, cache, config, goCache string
+	own                         []string // arguments: this project is its own Action
 }
 
 // tool returns the path of a program that scripts/test installs. Where that
@@ -127,7 +140,81 @@ func newRunnerHost(t *testing.T) runnerHost {
 		t.Fatal(err)
 	}
 	h.goCache = strings.TrimSpace(command(t, ".", "go", "env", "GOCACHE"))
+	own := ownFiles(t)
+	for _, ref := range ownRefs(t) {
+		h.own = append(h.own, "--local-repository", ownRepository+"@"+ref+"="+own)
+	}
 	return h
+}
+
+// ownFiles copies what the Action and the reusable workflows consist of. act copies the
+// folder of an action for each step that uses it, history and all.
+func ownFiles(t *testing.T) (folder string) {
+	t.Helper()
+	root, folder := projectRoot(t), t.TempDir()
+	for _, name := range []string{"action.yml", "go.mod", "go.sum", "cmd", "internal", "scripts", ".github/workflows"} {
+		err := filepath.WalkDir(filepath.Join(root, name), func(path string, d fs.DirEntry, err error) error {
+			to := folder + strings.TrimPrefix(path, root)
+			switch {
+			case err != nil:
+				return err
+			case d.Name() == "testdata":
+				return fs.SkipDir
+			case d.IsDir():
+				return os.MkdirAll(to, 0o755)
+			case strings.HasSuffix(path, "_test.go"):
+				return nil
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+				return err
+			}
+			return os.WriteFile(to, text, info.Mode())
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder
+}
+
+// ownRepository is where the project's Action and reusable workflows are.
+const ownRepository = "countersign-ci/countersign"
+
+var ownRef = regexp.MustCompile(regexp.QuoteMeta(ownRepository) + `(?:/[\w./-]+)?@([\w./-]+)`)
+
+// ownRefs returns the refs at which the project's workflows and Markdown files name
+// its Action and its reusable workflows: whatever they name is what is checked out.
+func ownRefs(t *testing.T) []string {
+	t.Helper()
+	refs := []string{"v1"}
+	err := filepath.WalkDir(projectRoot(t), func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && d.Name() == ".git":
+			return fs.SkipDir
+		case d.IsDir() || !slices.Contains([]string{".md", ".yml"}, filepath.Ext(path)):
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range ownRef.FindAllStringSubmatch(string(text), -1) {
+			refs = append(refs, m[1])
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
 }
 
 // runLogged is run for a test that reads the log. Under load act can lose what a
@@ -151,9 +238,8 @@ func (h runnerHost) run(t *testing.T, repository, event string, args ...string) 
 	t.Helper()
 	args = append([]string{
 		event, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server", "--json",
-		"--local-repository", "countersign-ci/countersign@v1=" + projectRoot(t),
 		"--env", "GOCACHE=" + h.goCache, "--env", "GITHUB_REPOSITORY=acme/widgets",
-	}, args...)
+	}, append(slices.Clone(h.own), args...)...)
 	c := exec.Command(h.act, args...)
 	c.Dir = repository
 	c.Env = append(ownEnvironment(), "XDG_CACHE_HOME="+h.cache, "XDG_CONFIG_HOME="+h.config)

@@ -171,7 +171,7 @@ func refusedWith1(t *testing.T, r workflowRun, rule string) {
 	if r.exitCode != 1 {
 		t.Errorf("act ended with %d, want 1", r.exitCode)
 	}
-	if got := r.result("countersign-ci/countersign@v1"); got != "failure" {
+	if got := r.ownResult(); got != "failure" {
 		t.Errorf("the Action's result is %q, want failure", got)
 	}
 	for _, step := range []string{"deploy", "deploy again"} {

@@ -29,12 +29,12 @@ func transfers(t *testing.T) (args []string, spoil string) {
 	return args, spoil
 }
 
-// TestArtifactsAction runs the README's workflow: a job builds, signs and uploads,
+// TestArtifactsAction runs the example: a job builds, signs and uploads,
 // another one verifies and deploys.
 func TestArtifactsAction(t *testing.T) {
 	host := newRunnerHost(t)
 	private, public := newKeys(t)
-	repository, _ := repositoryWith(t, readmeWorkflow(t, "artifacts"))
+	repository, _ := repositoryWith(t, exampleWorkflow(t, "artifacts"))
 	for _, test := range []struct {
 		name, spoil string
 		failure     string // empty where it is deployed

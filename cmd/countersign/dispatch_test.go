@@ -10,7 +10,7 @@ import (
 	"github.com/countersign-ci/countersign/internal/githubtest"
 )
 
-// TestDispatchAction runs the README's workflow that signs and starts a run. What
+// TestDispatchAction runs the example that signs and starts a run. What
 // it starts runs here as GitHub would run it; its token works once.
 func TestDispatchAction(t *testing.T) {
 	host := newRunnerHost(t)
@@ -32,7 +32,7 @@ func TestDispatchAction(t *testing.T) {
 	if head := server.Repo("acme/widgets").Push("main", target); head != sha {
 		t.Fatalf("the stand-in has %s, and the repository %s", head, sha)
 	}
-	orchestrator, _ := repositoryWith(t, readmeWorkflow(t, "start"))
+	orchestrator, _ := repositoryWith(t, exampleWorkflow(t, "start"))
 	r := host.run(t, orchestrator, "workflow_dispatch", append(against(server), "--actor", "octocat",
 		"--env", "GITHUB_REPOSITORY=acme/orchestrator", "--env", "GITHUB_REPOSITORY_ID=1", "--env", "GITHUB_REPOSITORY_OWNER_ID=2",
 		"-s", "COUNTERSIGN_KEY="+private, "-s", "DEPLOY_TOKEN=api-token", "--input", "reason=weekly")...)

@@ -4,7 +4,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"regexp"
@@ -15,10 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.yaml.in/yaml/v3"
 
-	"github.com/countersign-ci/countersign/internal/config"
-	"github.com/countersign-ci/countersign/internal/githubtest"
 	"github.com/countersign-ci/countersign/internal/report"
-	"github.com/countersign-ci/countersign/internal/runspec"
 )
 
 var update = flag.Bool("update", false, "write the tables of the documents anew")
@@ -122,7 +118,7 @@ func TestDocumentLanguages(t *testing.T) {
 		"yaml":       "TestDocumentWorkflows",
 		"yml":        "TestDocumentConfig",
 		"json":       "TestDocumentSpec",
-		"shell":      "TestImageExampleBuild",
+		"shell":      "TestDocumentLint, TestImageExampleBuild",
 		"dockerfile": "TestImageExampleBuild",
 		"mermaid":    "TestDocumentPicture",
 		"text":       "TestDocumentText, TestDocumentTables",
@@ -135,161 +131,6 @@ func TestDocumentLanguages(t *testing.T) {
 			if checked[b.language] == "" {
 				t.Errorf("%s has a block of %q, which no test looks at:\n%s", d.name, b.language, b.text)
 			}
-		}
-	}
-}
-
-// TestDocumentShell runs the shell examples of each document, one after the other
-// in a repository.
-func TestDocumentShell(t *testing.T) {
-	program := buildProgram(t)
-	ran := 0
-	for _, d := range documents(t) {
-		t.Run(filepath.Base(d.name), func(t *testing.T) {
-			folder, _ := repositoryWith(t, "testdata/workflows/deploy.yml")
-			server := githubtest.New(t)
-			own := server.Repo("countersign-ci/countersign")
-			own.Tag("v1", own.Head("main"))
-			docker := server.Repo("buildkite-plugins/docker-buildkite-plugin")
-			commit := docker.Head("main")
-			docker.Tag("v3.2.0", commit)
-			addFile(t, folder, ".buildkite/pipeline.yml", "steps:\n- plugins: [docker#v3.2.0]\n")
-			for _, b := range d.blocks {
-				if b.language != "sh" {
-					continue
-				}
-				ran++
-				c := exec.Command("bash", "-euc", b.text)
-				c.Dir = folder
-				c.Env = []string{
-					"PATH=" + filepath.Dir(program) + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + t.TempDir(),
-					"GITHUB_API_URL=" + server.URL(), "GITHUB_GRAPHQL_URL=" + server.GraphQLURL(), "GITHUB_TOKEN=api-token",
-				}
-				if output, err := c.CombinedOutput(); err != nil {
-					t.Fatalf("%v\n%s\n%s", err, b.text, output)
-				}
-			}
-			made := map[string]string{
-				"pins.md":   "lowered.yml steps:\n- plugins: [docker#" + commit + "] # v3.2.0\n",
-				"README.md": "run.jwt eyJ",
-			}
-			if file, start, ok := strings.Cut(made[filepath.Base(d.name)], " "); ok {
-				text, err := os.ReadFile(filepath.Join(folder, file))
-				if err != nil || !strings.HasPrefix(string(text), start) {
-					t.Errorf("the examples made %q %v, want %q", text, err, start)
-				}
-			}
-		})
-	}
-	if ran == 0 {
-		t.Error("no example was run")
-	}
-}
-
-// TestDocumentCommands checks that the commands of a console are there to be run.
-func TestDocumentCommands(t *testing.T) {
-	for _, text := range blocksIn(t, "console") {
-		for line := range strings.Lines(text) {
-			name, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
-			if !ok {
-				t.Fatalf("no command: %q", line)
-			}
-			info, err := os.Stat(filepath.Join(projectRoot(t), name))
-			if err != nil || info.Mode()&0o111 == 0 {
-				t.Errorf("%s cannot be run: %v", name, err)
-			}
-		}
-	}
-}
-
-// TestDocumentConfig reads the files that the documents show.
-func TestDocumentConfig(t *testing.T) {
-	read := map[string]int{}
-	for _, text := range blocksIn(t, "yml") {
-		kind, _, _ := strings.Cut(strings.TrimPrefix(text, "version: 1\n"), ":")
-		read[kind]++
-		switch kind {
-		case "files":
-			c, err := config.Parse("x.yml", []byte(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(c.Updates) != 1 || len(c.Exceptions) != 1 || len(c.Files) != 2 {
-				t.Errorf("the config is %+v", c)
-			}
-		case "stacks":
-			stacks, err := config.ParseStacks("x.yml", []byte(text))
-			if touched := stacks.Touched([]string{"modules/vpc/main.tf"}); err != nil || !slices.Equal(touched, []string{"network"}) {
-				t.Errorf("the stacks are %+v %v", stacks, err)
-			}
-		case "keys":
-			h, err := config.ParseHook("x.yml", []byte(text))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if len(h.Rules) != 2 || len(h.Keys) != 1 || len(h.Keyless) != 1 || !h.EndWorker {
-				t.Errorf("the worker's config is %+v", h)
-			}
-		case "template":
-			var values map[string]any
-			if err := yaml.Unmarshal([]byte(text), &values); err != nil {
-				t.Fatal(err)
-			}
-			for _, path := range []string{"/etc/countersign/job-started.sh", "/etc/countersign/hook.yml"} {
-				if !strings.Contains(text, path) {
-					t.Errorf("the values do not mount %s", path)
-				}
-			}
-		case "apiVersion", "spec": // for TestImageExampleKubernetes and TestImageExampleGitLab
-		default:
-			t.Errorf("it is not known what begins with %q", kind)
-		}
-	}
-	if diff := cmp.Diff(map[string]int{"apiVersion": 1, "files": 1, "keys": 1, "spec": 1, "stacks": 1, "template": 1}, read); diff != "" {
-		t.Errorf("the files (-want +got):\n%s", diff)
-	}
-}
-
-// TestDocumentSpec reads the spec that the pages show.
-func TestDocumentSpec(t *testing.T) {
-	for _, text := range blocksIn(t, "json") {
-		spec, err := runspec.ParseText(text)
-		if err != nil || spec.Repository != "acme/widgets" {
-			t.Errorf("%v:\n%s", err, text)
-		}
-	}
-}
-
-// TestDocumentPicture looks whether the picture's arrows lead from and to what it
-// declares.
-func TestDocumentPicture(t *testing.T) {
-	for _, text := range blocksIn(t, "mermaid") {
-		declared := map[string]bool{}
-		for _, m := range regexp.MustCompile(`(?m)^ +participant (\w+)`).FindAllStringSubmatch(text, -1) {
-			declared[m[1]] = true
-		}
-		arrows := regexp.MustCompile(`(?m)^ +(\w+)-+>>(\w+): `).FindAllStringSubmatch(text, -1)
-		if !strings.HasPrefix(text, "sequenceDiagram\n") || len(arrows) == 0 {
-			t.Errorf("no diagram:\n%s", text)
-		}
-		for _, m := range arrows {
-			if !declared[m[1]] || !declared[m[2]] {
-				t.Errorf("%s is between what is not declared", m[0])
-			}
-		}
-	}
-}
-
-// TestDocumentText knows the texts that are no code: help, which is compared by
-// another test, and a setting of the runner that names a script of this project.
-func TestDocumentText(t *testing.T) {
-	for _, text := range blocksIn(t, "text") {
-		if strings.Contains(text, "Usage:\n  countersign ") {
-			continue
-		}
-		setting, script, _ := strings.Cut(strings.TrimSpace(text), "=")
-		if _, err := os.Stat(filepath.Join(projectRoot(t), "scripts", filepath.Base(script))); setting != "ACTIONS_RUNNER_HOOK_JOB_STARTED" || err != nil {
-			t.Errorf("it is not known what this is (%v):\n%s", err, text)
 		}
 	}
 }
@@ -374,8 +215,10 @@ func explain() string {
 	return "\n" + report.Table([]string{"rule", "what it means", "what to do"}, rows) + "\n"
 }
 
+var flagForm = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
+
 // foreignFlags are flags of other programs that the documents speak of.
-var foreignFlags = []string{"--no-interpolation"}
+var foreignFlags = []string{"--from", "--ignore-missing", "--no-interpolation", "--platform", "--target"}
 
 // TestDocumentFlags checks that every flag and command of which the documents
 // speak is there.
@@ -384,19 +227,18 @@ func TestDocumentFlags(t *testing.T) {
 	for _, name := range foreignFlags {
 		flags[name] = true
 	}
-	form := regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 	for _, name := range commandNames(t) {
 		first, _, _ := strings.Cut(name, " ")
 		commands[first] = true
 		for line := range strings.Lines(helpOf(t, name)) {
 			if line = strings.TrimSpace(line); strings.HasPrefix(line, "-") {
-				flags[form.FindString(line)] = true
+				flags[flagForm.FindString(line)] = true
 			}
 		}
 	}
 	spoken := 0
 	for _, d := range documents(t) {
-		for _, flag := range form.FindAllString(fence.ReplaceAllString(d.text, ""), -1) {
+		for _, flag := range flagForm.FindAllString(fence.ReplaceAllString(d.text, ""), -1) {
 			spoken++
 			if !flags[flag] && strings.Trim(flag, "-") != "" {
 				t.Errorf("%s speaks of %s, which is no flag", d.name, flag)

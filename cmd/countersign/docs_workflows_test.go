@@ -11,8 +11,8 @@ import (
 	"github.com/countersign-ci/countersign/internal/githubtest"
 )
 
-// readmeWorkflow writes the workflow of that name to a file, after it was linted.
-func readmeWorkflow(t *testing.T, name string) (file string) {
+// exampleWorkflow writes the workflow of that name to a file, after it was linted.
+func exampleWorkflow(t *testing.T, name string) (file string) {
 	t.Helper()
 	actionlint := tool(t, "actionlint")
 	for _, text := range blocksIn(t, "yaml") {
@@ -31,15 +31,30 @@ func readmeWorkflow(t *testing.T, name string) (file string) {
 }
 
 // TestDocumentWorkflows knows all workflows of the documents: each is run by a test,
-// `start`, `keyless`, `artifacts` and `release` by those of the Action.
+// here or with what it is about. A block without a name is a job out of one of them.
 func TestDocumentWorkflows(t *testing.T) {
-	var names []string
+	var names, jobs []string
+	whole := ""
 	for _, text := range blocksIn(t, "yaml") {
-		name, _, _ := strings.Cut(strings.TrimPrefix(text, "name: "), "\n")
-		names = append(names, name)
+		if rest, named := strings.CutPrefix(text, "name: "); named {
+			name, _, _ := strings.Cut(rest, "\n")
+			names = append(names, name)
+			whole += text
+		} else {
+			jobs = append(jobs, text)
+		}
 	}
-	if diff := cmp.Diff([]string{"deploy", "artifacts", "keyless", "pins", "release", "start"}, names); diff != "" {
+	want := []string{"deploy", "artifacts", "artifact-gate", "keyless", "pins", "release", "start", "signed-dispatch"}
+	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("workflows (-want +got):\n%s", diff)
+	}
+	for _, text := range jobs {
+		if !strings.Contains(whole, "\n"+text) {
+			t.Errorf("no workflow has this job:\n%s", text)
+		}
+	}
+	if len(jobs) != 3 {
+		t.Errorf("there are %d jobs to copy, want 3", len(jobs))
 	}
 }
 
@@ -48,7 +63,7 @@ func TestDocumentWorkflows(t *testing.T) {
 func TestREADMEDeploy(t *testing.T) {
 	host := newRunnerHost(t)
 	private, public := newKeys(t)
-	repository, sha := repositoryWith(t, readmeWorkflow(t, "deploy"))
+	repository, sha := repositoryWith(t, exampleWorkflow(t, "deploy"))
 	token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
 		"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
 		"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
@@ -73,7 +88,7 @@ func TestREADMEPins(t *testing.T) {
 	own.Tag("v1", commit)
 	checkout := server.Repo("actions/checkout")
 	checkout.Tag("v4.2.2", checkout.Head("main"))
-	repository, _ := repositoryWith(t, readmeWorkflow(t, "pins"))
+	repository, _ := repositoryWith(t, exampleWorkflow(t, "pins"))
 	r := host.runLogged(t, repository, "pull_request", against(server)...)
 	if r.exitCode != 1 || !strings.Contains(r.log(), "countersign-ci/countersign@v1: v1 is a tag") || !strings.Contains(r.log(), "digest-mismatch") {
 		t.Errorf("the workflow ended with %d, want 1 for a tag and for what is no commit of the tag", r.exitCode)

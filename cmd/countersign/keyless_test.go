@@ -30,7 +30,7 @@ func newKeylessRun(t *testing.T) *keylessRun {
 	k.claims(nil)
 	k.repository, _ = repositoryWith(t, "testdata/workflows/keyless.yml")
 	// The README's workflow trusts GitHub's own issuer, which is not here.
-	text, err := os.ReadFile(readmeWorkflow(t, "keyless"))
+	text, err := os.ReadFile(exampleWorkflow(t, "keyless"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func (k *keylessRun) workflow(name, token string, more ...string) workflowRun {
 	return r
 }
 
-// sign runs the README's workflow, both of whose jobs end well, and returns the
+// sign runs the example, both of whose jobs end well, and returns the
 // token.
 func (k *keylessRun) sign() string {
 	k.t.Helper()
@@ -115,7 +115,7 @@ func (k *keylessRun) deploys(token, rule string) {
 	}
 }
 
-// TestKeylessAction runs the README's workflow that signs without a key, and what
+// TestKeylessAction runs the example that signs without a key, and what
 // is to accept its token, while the provider changes its key.
 func TestKeylessAction(t *testing.T) {
 	k := newKeylessRun(t)

@@ -96,7 +96,7 @@ func testPins(t *testing.T, host runnerHost) {
 func testReadmePins(t *testing.T, host runnerHost) {
 	server := githubtest.New(t)
 	server.SetToken("api-token")
-	repository, _ := repositoryWith(t, readmeWorkflow(t, "release"))
+	repository, _ := repositoryWith(t, exampleWorkflow(t, "release"))
 	readme := "# Gears\n\n```yml\nsteps:\n  - plugins:\n      - acme/gears#v1.0.0:\n          teeth: 12\n```\n"
 	addFile(t, repository, "README.md", readme)
 
