@@ -164,6 +164,9 @@ func ownFiles(t *testing.T) (folder string) {
 				return os.MkdirAll(to, 0o755)
 			case strings.HasSuffix(path, "_test.go"):
 				return nil
+			case d.Name() == "checksums.txt":
+				// What is tested are these sources, in the commit of a release too.
+				return os.WriteFile(to, nil, 0o644)
 			}
 			info, err := d.Info()
 			if err != nil {
