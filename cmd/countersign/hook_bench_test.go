@@ -13,8 +13,8 @@ import (
 )
 
 // BenchmarkHookProcess runs `countersign hook` for a job that it lets start and
-// `openssl dgst -verify` over the same token in turns, and reports the medians
-// and their ratio. The audit log is on, and there is no single use.
+// `openssl dgst -verify` over the same token in turns, and reports the medians.
+// The audit log is on, and there is no single use.
 func BenchmarkHookProcess(b *testing.B) {
 	if _, err := exec.LookPath("openssl"); err != nil {
 		b.Skip("openssl is not on PATH")
@@ -60,9 +60,7 @@ func BenchmarkHookProcess(b *testing.B) {
 		elapsed, _ = measure(b, "openssl", "dgst", "-sha256", "-verify", file("key.pub.pem"), "-signature", file("signature"), file("input"))
 		theirs = append(theirs, elapsed)
 	}
-	mine, other := median(ours), median(theirs)
 	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(mine.Seconds()*1e3, "countersign-ms")
-	b.ReportMetric(other.Seconds()*1e3, "openssl-ms")
-	b.ReportMetric(mine.Seconds()/other.Seconds(), "ratio")
+	b.ReportMetric(median(ours).Seconds()*1e3, "ms")
+	b.ReportMetric(median(theirs).Seconds()*1e3, "openssl-ms")
 }

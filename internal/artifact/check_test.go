@@ -1,7 +1,6 @@
 package artifact_test
 
 import (
-	"fmt"
 	"strings"
 	"testing"
 
@@ -94,19 +93,5 @@ func TestCheckNothing(t *testing.T) {
 		if r.Rule != report.UnsafePath || !strings.Contains(r.Message, "twice") {
 			t.Errorf("entry %d of a path that stands twice: %+v", i, r)
 		}
-	}
-}
-
-func BenchmarkCheck(b *testing.B) {
-	manifest := make([]runspec.Artifact, 100000)
-	found := make([]artifact.Found, len(manifest))
-	for i := range manifest {
-		path := fmt.Sprintf("dist/assets/of/a/site/%d/index-%06d.js", i/1000, i)
-		manifest[i] = runspec.Artifact{Path: path, Size: 3, SHA256: digest}
-		found[i] = artifact.Found{Path: path, Size: 3, SHA256: digest}
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		artifact.Check(manifest, found, nil)
 	}
 }

@@ -45,31 +45,3 @@ func TestLoneCR(t *testing.T) {
 		}
 	}
 }
-
-// BenchmarkFind reads workflows of about 2 KB as they are written mostly, the same
-// with something that only the YAML parser reads, and as an example in Markdown.
-func BenchmarkFind(b *testing.B) {
-	plain := []byte("on: push\njobs:\n  test:\n    runs-on: ubuntu-latest\n    steps:\n")
-	for len(plain) < 2000 {
-		plain = append(plain, "      - uses: actions/checkout@"+sha1Digest+" # v4.2.2\n        with:\n          persist-credentials: false\n      - name: test\n        run: |\n          go vet ./...\n          go test ./...\n"...)
-	}
-	for _, c := range []struct {
-		name, file string
-		text       []byte
-	}{
-		{"plain", "x.yml", plain},
-		{"YAML", "x.yml", append([]byte("x: {a: b}\n"), plain...)},
-		{"Markdown", "README.md", []byte("# Use\n\n```yaml\n" + string(plain) + "```\n")},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			var f pin.Finder
-			b.SetBytes(int64(len(c.text)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := f.Find(c.file, c.text); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}

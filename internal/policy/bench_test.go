@@ -16,12 +16,9 @@ import (
 )
 
 // BenchmarkVerify measures the whole decision about a token of about 1.3 KB, in
-// turns with the check of its signature alone, and reports the medians and their
-// ratio. Most of a decision should be the signature check.
+// turns with the check of its signature alone, and reports the medians. Most of a decision should be the signature check.
 func BenchmarkVerify(b *testing.B) {
-	for _, algorithm := range []string{
-		"EdDSA", "ES256", "ES384", "ES512", "PS256", "PS384", "PS512", "RS256", "RS384", "RS512", "HS256", "HS384", "HS512",
-	} {
+	for _, algorithm := range []string{"EdDSA", "ES256", "RS256", "HS256"} {
 		b.Run(algorithm, func(b *testing.B) {
 			s, token := realistic(b, algorithm)
 			check := bareCheck(b, s.key, algorithm, token)
@@ -36,11 +33,9 @@ func BenchmarkVerify(b *testing.B) {
 					b.Fatalf("refused: %+v %v", r.Findings, err)
 				}
 			}
-			w, s1 := median(whole), median(bare)
 			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(float64(w.Nanoseconds())/1e3, "verify-us")
-			b.ReportMetric(float64(s1.Nanoseconds())/1e3, "signature-us")
-			b.ReportMetric(float64(w)/float64(s1), "ratio")
+			b.ReportMetric(float64(median(whole).Nanoseconds())/1e3, "us")
+			b.ReportMetric(float64(median(bare).Nanoseconds())/1e3, "signature-us")
 		})
 	}
 }

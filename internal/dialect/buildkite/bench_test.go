@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,8 +17,7 @@ import (
 )
 
 // BenchmarkThousandSteps signs and checks a pipeline of 1,000 steps, beside
-// go-pipeline's own functions in the same run. The metric x-go-pipeline is how many
-// times as long it takes.
+// go-pipeline's own functions in turns, and reports the shortest time of each.
 func BenchmarkThousandSteps(b *testing.B) {
 	var text strings.Builder
 	text.WriteString("env:\n  REGION: eu\nsteps:\n")
@@ -34,7 +34,7 @@ func BenchmarkThousandSteps(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	var ours, theirs time.Duration
+	var ours, theirs []time.Duration
 	for b.Loop() {
 		start := time.Now()
 		signed, err := buildkite.Sign(plain, buildkite.SignOptions{Key: pair.private, RepositoryURL: widgets})
@@ -44,7 +44,7 @@ func BenchmarkThousandSteps(b *testing.B) {
 		if _, err := buildkite.CheckPipeline("p", signed, buildkite.CheckOptions{Keys: pair.public, RepositoryURL: widgets, StrictEnvironment: true}); err != nil {
 			b.Fatal(err)
 		}
-		ours += time.Since(start)
+		ours = append(ours, time.Since(start))
 
 		start = time.Now()
 		p, err := pipeline.Parse(bytes.NewReader(plain))
@@ -66,8 +66,9 @@ func BenchmarkThousandSteps(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		theirs += time.Since(start)
+		theirs = append(theirs, time.Since(start))
 	}
-	b.ReportMetric(float64(ours)/float64(theirs), "x-go-pipeline")
-	b.ReportMetric(float64(ours.Milliseconds())/float64(b.N), "ms/ours")
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(slices.Min(ours).Seconds()*1e3, "ms")
+	b.ReportMetric(slices.Min(theirs).Seconds()*1e3, "go-pipeline-ms")
 }

@@ -10,16 +10,6 @@ import (
 	"github.com/countersign-ci/countersign/internal/githubtest"
 )
 
-func BenchmarkRepositories(b *testing.B) {
-	for b.Loop() {
-		s := githubtest.New(b)
-		for i := range 10_000 {
-			r := s.Repo(fmt.Sprintf("acme/widgets-%d", i))
-			r.Tag("v1.0.0", r.Head("main"))
-		}
-	}
-}
-
 // aliases is a query for tags, and what the client asks beside them, of 100
 // repositories.
 func aliases(s *githubtest.Server) string {
@@ -32,30 +22,6 @@ func aliases(s *githubtest.Server) string {
 	}
 	return `{"query":"{` + fields.String() + `} fragment r on Repository{databaseId owner{... on User{databaseId} ... on Organization{databaseId}} refs(refPrefix:\"refs/tags/\",query:\"v1.\",first:20){nodes{name target{...t}}}}` +
 		` fragment t on GitObject{__typename oid ... on Tag{target{__typename oid ... on Tag{target{__typename oid}}}}}"}`
-}
-
-func BenchmarkAliases(b *testing.B) {
-	s := githubtest.New(b)
-	body := aliases(s)
-	if _, text := send(b, "POST", s.GraphQLURL(), body); strings.Contains(text, "error") {
-		b.Fatal(text)
-	}
-	for b.Loop() {
-		send(b, "POST", s.GraphQLURL(), body)
-	}
-}
-
-func BenchmarkDeep(b *testing.B) {
-	s := githubtest.New(b)
-	r := s.Repo("acme/widgets")
-	old := r.Head("main")
-	for range 10_000 {
-		r.Commit("main", "c")
-	}
-	body := `{"query":"{repository(owner:\"acme\",name:\"widgets\"){defaultBranchRef{compare(headRef:\"` + old + `\"){status}}}}"}`
-	for b.Loop() {
-		send(b, "POST", s.GraphQLURL(), body)
-	}
 }
 
 // Everything at once: for the race detector.
