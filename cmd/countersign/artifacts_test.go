@@ -53,7 +53,7 @@ func TestArtifactsAction(t *testing.T) {
 			// What is left of the deploy job's folder is kept for a look.
 			quarantine := filepath.Join(t.TempDir(), "kept")
 			r := host.runLogged(t, keeping(t, repository, quarantine), "push", append(args,
-				"-s", "COUNTERSIGN_KEY="+private, "--var", "COUNTERSIGN_PUBLIC_KEY="+public)...)
+				"-s", "ARTIFACT_KEY="+private, "--var", "ARTIFACT_PUBLIC_KEY="+public)...)
 			if test.failure == "" {
 				if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying\n") {
 					t.Errorf("the workflow ended with %d, want 0 and a deploy", r.exitCode)

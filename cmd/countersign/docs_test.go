@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -149,6 +150,7 @@ func TestDocumentTables(t *testing.T) {
 	wantSection(t, "inputs", describe(t, "input", action.Inputs))
 	wantSection(t, "outputs", describe(t, "output", action.Outputs))
 	wantSection(t, "rules", explain())
+	wantSection(t, "calls", describeCalls(t))
 	var help strings.Builder
 	for _, name := range commandNames(t) {
 		fmt.Fprintf(&help, "\n### countersign %s\n\n```text\n%s```\n", name, helpOf(t, name))
@@ -201,7 +203,57 @@ func describe(t *testing.T, what string, mapping yaml.Node) string {
 		if err := mapping.Content[i+1].Decode(&entry); err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(&b, "| `%s` | %s |\n", mapping.Content[i].Value, entry.Description)
+		fmt.Fprintf(&b, "| `%s` | %s |\n", mapping.Content[i].Value, noTags(entry.Description))
+	}
+	return b.String() + "\n"
+}
+
+// noTags returns a text of which GitHub takes nothing but what stands in backquotes
+// for more than text: it would leave out <hex> as a tag.
+func noTags(text string) string {
+	parts := strings.Split(text, "`")
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = strings.ReplaceAll(parts[i], "<", "&lt;")
+	}
+	return strings.Join(parts, "`")
+}
+
+// describeCalls returns what the reusable workflows take and give.
+func describeCalls(t *testing.T) string {
+	t.Helper()
+	var b strings.Builder
+	for _, file := range workflowFiles(t) {
+		call := get(file.root, "on", "workflow_call")
+		if call.Kind == 0 {
+			continue
+		}
+		var rows [][]string
+		for _, kind := range []string{"inputs", "secrets", "outputs"} {
+			mapping := get(call, kind)
+			for i := 0; i+1 < len(mapping.Content); i += 2 {
+				name, entry := mapping.Content[i].Value, mapping.Content[i+1]
+				text := get(entry, "description").Value
+				if preset := get(entry, "default").Value; preset != "" && preset != "false" {
+					text += " (default: " + preset + ")"
+				}
+				if get(entry, "required").Value == "true" {
+					name += "*"
+				}
+				rows = append(rows, []string{strings.TrimSuffix(kind, "s"), "`" + name + "`", noTags(text)})
+			}
+		}
+		needs := map[string]bool{}
+		for _, m := range mappings(get(file.root, "jobs")) {
+			permissions := get(m, "permissions")
+			for i := 0; i+1 < len(permissions.Content); i += 2 {
+				needs["`"+permissions.Content[i].Value+": "+permissions.Content[i+1].Value+"`"] = true
+			}
+		}
+		permissions := strings.Join(slices.Sorted(maps.Keys(needs)), ", ")
+		if permissions == "" {
+			permissions = "none"
+		}
+		fmt.Fprintf(&b, "\n### %s\n\nPermissions: %s.\n\n%s", path.Base(file.name), permissions, report.Table([]string{"", "", ""}, rows))
 	}
 	return b.String() + "\n"
 }
@@ -218,7 +270,7 @@ func explain() string {
 var flagForm = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 
 // foreignFlags are flags of other programs that the documents speak of.
-var foreignFlags = []string{"--from", "--ignore-missing", "--no-interpolation", "--platform", "--target"}
+var foreignFlags = []string{"--error", "--insecure-ignore-tlog", "--offline", "--signature", "--from", "--ignore-missing", "--no-interpolation", "--platform", "--target"}
 
 // TestDocumentFlags checks that every flag and command of which the documents
 // speak is there.
@@ -252,6 +304,20 @@ func TestDocumentFlags(t *testing.T) {
 	}
 	if spoken == 0 {
 		t.Error("no document speaks of a flag")
+	}
+}
+
+// TestDocumentTags checks that no placeholder is lost as a tag.
+func TestDocumentTags(t *testing.T) {
+	known := regexp.MustCompile(`^(!--|/?(details|summary)>)`)
+	for _, d := range documents(t) {
+		for line := range strings.Lines(fence.ReplaceAllString(d.text, "")) {
+			for _, m := range regexp.MustCompile("`[^`]*`|<([a-zA-Z!/][^>]*>)").FindAllStringSubmatch(line, -1) {
+				if m[1] != "" && !known.MatchString(m[1]) {
+					t.Errorf("%s has the tag %s", d.name, m[0])
+				}
+			}
+		}
 	}
 }
 

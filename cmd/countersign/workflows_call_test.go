@@ -231,7 +231,7 @@ func TestArtifactGateWorkflow(t *testing.T) {
 			if err := os.WriteFile(spoil, []byte(test.spoil+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			r := host.run(t, repository, "push", append(args, "-s", "COUNTERSIGN_KEY="+private, "--var", "COUNTERSIGN_PUBLIC_KEY="+public)...)
+			r := host.run(t, repository, "push", append(args, "-s", "ARTIFACT_KEY="+private, "--var", "ARTIFACT_PUBLIC_KEY="+public)...)
 			verified, _ := r.output("verify", "verified")
 			failure, _ := r.output("verify", "failure")
 			got := s.artifacts(t)
