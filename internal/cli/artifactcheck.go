@@ -26,17 +26,24 @@ type checkArtifactFlags struct {
 }
 
 func addCheckArtifactFlags(c *cobra.Command, f *checkArtifactFlags) {
-	c.Flags().StringVar(&f.root, "root", ".", "artifacts: the folder that is checked, whole")
+	c.Flags().StringVar(&f.root, "root", "", "artifacts: the folder that is checked, whole (default: the current one)")
 	listFlag(c, &f.allowUnlisted, "allow-unlisted", whole, "artifacts: files that may be there although none is listed: a glob below --root (repeats)")
 	c.Flags().StringVar(&f.quarantine, "quarantine", "", "artifacts: folder to move to what fails")
 	c.Flags().StringVar(&f.promote, "promote", "", "artifacts: folder to make of verified copies, where all hold")
 }
 
-// validate refuses what means nothing.
+// validate refuses what means nothing, or more than was meant.
 func (f *checkArtifactFlags) validate(checked bool) error {
-	if !checked && (f.root != "." || len(f.allowUnlisted) > 0 || f.quarantine != "" || f.promote != "") {
+	if !checked && (f.root != "" || len(f.allowUnlisted) > 0 || f.quarantine != "" || f.promote != "") {
 		return usage("add `artifacts` to --check", "there is something about artifacts, and none are checked")
 	}
+	if f.root == "" && f.quarantine != "" {
+		if _, err := os.Lstat(".git"); err == nil {
+			return usage("name the folder of the artifacts with --root; --root . moves whatever is not listed here, .git too",
+				"--quarantine would move the files of the repository in the current folder")
+		}
+	}
+	f.root = cmp.Or(f.root, ".")
 	return nil
 }
 
