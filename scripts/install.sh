@@ -17,8 +17,9 @@
 set -euo pipefail
 
 # What a shell or a build that goes on around this one may have set.
-unset CDPATH GOOS GOARCH GOAMD64 GOARM64 GOEXPERIMENT
+unset CDPATH GREP_OPTIONS GOOS GOARCH GOAMD64 GOARM64 GOEXPERIMENT GOFIPS140
 export LC_ALL=C
+umask go-w
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -37,8 +38,11 @@ sha256() {
   if has sha256sum; then sha256sum; else shasum -a 256; fi | cut -c1-64
 }
 
+# has_sum says whether a file in a folder has a sum. A link would not do, nor a folder
+# that is one: through /proc/self/cwd it leads to another file in another step. What
+# is longer than an asset may be is not read to its end.
 has_sum() {
-  [ -f "$1" ] && [ "$(sha256 <"$1")" = "$2" ]
+  [ ! -L "${1%/*}" ] && [ ! -L "$1" ] && [ -f "$1" ] && [ "$(head -c "$most" <"$1" | sha256)" = "$2" ]
 }
 
 # stage makes the folder `staged` to make a binary in. It is renamed from there:
@@ -51,6 +55,7 @@ stage() {
 # put renames a staged binary to its place. On Windows one that runs cannot be
 # replaced; whoever put it there had the same to put.
 put() {
+  if [ -L "${2%/*}" ]; then rm -f "${2%/*}"; fi
   { mkdir -p "${2%/*}" && [ ! -d "$2" ] && { mv -f "$1" "$2" || [ -f "$2" ]; }; } || unwritable
 }
 
@@ -61,9 +66,10 @@ unwritable() {
 # done_with ends the script: the binary is in place.
 done_with() {
   if [ -n "${GITHUB_OUTPUT:-}" ]; then
-    echo "path=$1" >>"$GITHUB_OUTPUT"
+    printf 'path=%s\n' "$1" >>"$GITHUB_OUTPUT" ||
+      fail 3 "there is no writing to GITHUB_OUTPUT" "it names the file for the outputs of the step"
   fi
-  echo "$1"
+  printf '%s\n' "$1"
   exit 0
 }
 
@@ -87,6 +93,7 @@ build() {
 # without the default port. It wants https, or http to this machine.
 split() {
   local form='^(https?)://([a-z0-9.-]+|\[::1])(:[0-9]{1,5})?(/[!-~]*)?$' lower
+  [[ $1 != *$'\n'* ]] || return 1
   lower=$(printf %s "$1" | tr '[:upper:]' '[:lower:]')
   [[ $lower =~ $form ]] || return 1
   scheme=${BASH_REMATCH[1]} host=${BASH_REMATCH[2]} authority=${BASH_REMATCH[2]}${BASH_REMATCH[3]}
@@ -139,7 +146,10 @@ get() {
     line=${line#  } line=${line%$'\r'}
     case $line in
       HTTP/*) status=${line#* } status=${status%% *} location='' ;;
-      [Ll]ocation:*) location=${line#*:} location=${location# } ;;
+      [Ll][Oo][Cc][Aa][Tt][Ii][Oo][Nn]:*)
+        location=${line#*:}
+        while [[ $location == [[:blank:]]* ]]; do location=${location#?}; done
+        ;;
     esac
   done <"$staged/headers"
   [ "$(wc -c <"$staged/body")" -le "$most" ] || undecided "$1" "it is longer than $most bytes"
@@ -165,7 +175,7 @@ download() {
       301 | 302 | 303 | 307 | 308)
         redirects=$((redirects + 1))
         [ $redirects -le 5 ] || refuse "$1 leads to more than 5 other addresses"
-        case $location in /*) location=$scheme://$authority$location ;; esac
+        case $location in //*) ;; /*) location=$scheme://$authority$location ;; esac
         split "$location" || refuse "$1 leads to what is no https address"
         belongs || refuse "$1 leads to $authority, which is not of $server"
         # So a server answers that shows nothing without a login.
@@ -189,8 +199,16 @@ refuse() {
 }
 
 cache=${RUNNER_TOOL_CACHE:-${XDG_CACHE_HOME:-${HOME:+$HOME/.cache}}}
-[ -n "$cache" ] || fail 2 "there is no folder to keep the binary in" "set RUNNER_TOOL_CACHE or HOME"
+# The next step runs in another folder, and a second line would be another output.
+case $cache in
+  *$'\n'* | *$'\r'*) cache='' ;;
+  /* | [A-Za-z]:[\\/]*) ;;
+  *) cache='' ;;
+esac
+[ -n "$cache" ] || fail 2 "there is no folder to keep the binary in" "set RUNNER_TOOL_CACHE or HOME to an absolute path"
 cache=$cache/countersign
+[ ! -L "$cache" ] || fail 2 "$cache is a link" "make it a folder: where a link leads may be another place in another step"
+most=$((64 << 20)) # bytes of an asset
 
 exe=
 case $(uname -s) in
@@ -233,7 +251,6 @@ case $limit in
 esac
 limit=$(least 300)
 deadline=$((SECONDS + limit))
-most=$((64 << 20))
 
 base=${GITHUB_SERVER_URL:-https://github.com}
 base=${base%/}

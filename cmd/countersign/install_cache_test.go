@@ -45,6 +45,46 @@ func testInstallCache(t *testing.T, r pinned) {
 		m.install(t, r.tree, good, "RUNNER_TOOL_CACHE=", "XDG_CACHE_HOME=", "HOME=").
 			check(t, m, 2, "there is no folder to keep the binary in", "")
 	})
+	for name, folder := range map[string]string{"a relative folder": "tools", "two lines": m.cache + "\npath=/bin/echo"} {
+		t.Run(name, func(t *testing.T) {
+			m := newInstallation(t)
+			m.install(t, r.tree, good, "RUNNER_TOOL_CACHE="+folder).check(t, m, 2, "to an absolute path", "")
+			if _, err := os.Stat(filepath.Join(r.tree, "tools")); err == nil {
+				t.Error("there is a cache in the folder of the Action")
+			}
+		})
+	}
+	t.Run("the cache is a link", func(t *testing.T) {
+		m := newInstallation(t)
+		link(t, t.TempDir(), filepath.Join(m.cache, "countersign"))
+		m.install(t, r.tree, good).check(t, m, 2, "is a link", "countersign")
+	})
+	// The sum would be right now, and the file another one from another folder.
+	t.Run("the binary is a link", func(t *testing.T) {
+		m := newInstallation(t)
+		link(t, binary, filepath.Join(m.cache, r.place))
+		m.install(t, r.tree, good).check(t, m, 0, "is not what was put there", r.place)
+		wantPlain(t, filepath.Join(m.cache, r.place))
+	})
+	t.Run("its folder is a link", func(t *testing.T) {
+		m := newInstallation(t)
+		link(t, filepath.Dir(binary), filepath.Dir(filepath.Join(m.cache, r.place)))
+		m.install(t, r.tree, good).check(t, m, 0, "is not what was put there", r.place)
+		wantPlain(t, filepath.Dir(filepath.Join(m.cache, r.place)))
+	})
+	t.Run("a file of four terabytes", func(t *testing.T) {
+		m := newInstallation(t)
+		path := filepath.Join(m.cache, r.place)
+		writeFile(t, path, "")
+		if err := os.Truncate(path, 4<<40); err != nil {
+			t.Skip(err)
+		}
+		m.install(t, r.tree, good).check(t, m, 0, "is not what was put there", r.place)
+	})
+	t.Run("no outputs", func(t *testing.T) {
+		m := newInstallation(t)
+		m.install(t, r.tree, good, "GITHUB_OUTPUT="+t.TempDir()).check(t, m, 3, "there is no writing to GITHUB_OUTPUT", r.place)
+	})
 	t.Run("a file in the way", func(t *testing.T) {
 		m := newInstallation(t)
 		writeFile(t, filepath.Join(m.cache, "countersign"), "")
@@ -72,6 +112,25 @@ func testInstallCache(t *testing.T, r pinned) {
 	}
 	if _, leaks := server.asked(); len(leaks) > 0 {
 		t.Errorf("it sent %q", leaks)
+	}
+}
+
+// link makes a symbolic link and the folders above it.
+func link(t *testing.T, to, path string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(to, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wantPlain checks that there is no link at a path any more.
+func wantPlain(t *testing.T, path string) {
+	t.Helper()
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink != 0 {
+		t.Errorf("%s: %v %v", path, info.Mode(), err)
 	}
 }
 

@@ -106,6 +106,15 @@ func testInstallServers(t *testing.T, r pinned) {
 		{"to githubusercontent, not from GitHub", redirect("https://release-assets.githubusercontent.com/else"), 1, "which is not of", 1, ""},
 		{"to plain http", redirect("http://github.example/else"), 1, "leads to what is no https address", 1, ""},
 		{"to a file", redirect("file:///etc/passwd"), 1, "leads to what is no https address", 1, ""},
+		{"to another host, in this one's words", redirect("//localhost:PORT/else"), 1, "leads to what is no https address", 1, ""},
+		{"in capitals", func(w http.ResponseWriter, q *http.Request) {
+			if q.URL.Path == "/else" {
+				_, _ = w.Write(r.asset)
+				return
+			}
+			w.Header()["LOCATION"] = []string{" \t /else"}
+			w.WriteHeader(302)
+		}, 0, "", 2, ""},
 		{"to nowhere", redirect(""), 1, "leads to what is no https address", 1, ""},
 		{"in a circle", func(w http.ResponseWriter, q *http.Request) {
 			w.Header().Set("Location", q.URL.Path)
