@@ -55,7 +55,11 @@ nothing on the line is expanded or run for it.
 					return a.print(fishCompletion)
 				}
 			}
-			return usage("there are: "+strings.Join(shells, ", "), "completion needs to be told for which shell")
+			hint := "there are: " + strings.Join(shells, ", ")
+			if len(args) == 1 && len(args[0]) <= maxWord {
+				return usage(hint, "there is none for %q", args[0])
+			}
+			return usage(hint, "completion needs to be told for which shell")
 		},
 	}
 }

@@ -159,6 +159,12 @@ func TestDiggerAway(t *testing.T) {
 			}
 		})
 	}
+	for _, args := range base.forms(jobSpec) {
+		const note = "note: not compared, for --expect does not name them: actor, repository\n"
+		if c := base.want(nil, append(args, "--expect", "sha="+otherSHA)...); !strings.HasPrefix(c.stderr, note) {
+			t.Errorf("it says %q, want %q", c.stderr, note)
+		}
+	}
 }
 
 // TestDiggerMeaningless refuses flags that could do nothing, before anything else.

@@ -9,12 +9,12 @@ import (
 	"os/exec"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/countersign-ci/countersign/internal/policy"
+	"github.com/countersign-ci/countersign/internal/report"
 	"github.com/countersign-ci/countersign/internal/runspec"
 	"github.com/countersign-ci/countersign/internal/shellwords"
 )
@@ -111,7 +111,7 @@ func specCommand(verified *policy.Verified, number int) ([]string, error) {
 	}
 	commands := verified.Spec.Commands
 	if number > len(commands) {
-		return nil, &exitError{exitRefused, errors.New("the spec has " + strconv.Itoa(len(commands)) + " commands and not that one"), hint}
+		return nil, &exitError{exitRefused, errors.New("the spec has " + report.Count(len(commands), "command", "commands") + " and not that one"), hint}
 	}
 	words, err := shellwords.Split(commands[number-1])
 	if err != nil {

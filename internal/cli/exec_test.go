@@ -45,7 +45,7 @@ func TestExecRefuses(t *testing.T) {
 		{name: "replayed in a directory", token: used, args: append([]string{"--single-use", "--ledger", "dir:" + l.dir}, command...), code: exitRefused, says: "error: replayed: "},
 		{name: "ledger unavailable", token: token, args: append([]string{"--single-use", "--ledger", "dir:none", "--on-invalid", "warn"}, command...), code: exitUndecided, says: "error: ledger-unavailable: "},
 		{name: "command of a spec that has none", token: token, args: []string{"--single-use", "--spec-command", "1"}, code: exitRefused, says: "error: the spec has 0 commands"},
-		{name: "command of a spec out of range", token: ran, args: []string{"--single-use", "--spec-command", "2"}, code: exitRefused, says: "error: the spec has 1 commands"},
+		{name: "command of a spec out of range", token: ran, args: []string{"--single-use", "--spec-command", "2"}, code: exitRefused, says: "error: the spec has 1 command and"},
 		{name: "command of a spec that expired", token: ran, at: now.Add(time.Hour), args: []string{"--on-invalid", "warn", "--spec-command", "1"}, code: exitRefused, says: "error: nothing was verified"},
 		{name: "no program", token: token, args: []string{"--single-use", "--", "./none"}, code: exitUsage, says: `error: "./none" cannot be executed: `},
 		{name: "outputs that cannot be written", token: token, env: map[string]string{"GITHUB_OUTPUT": t.TempDir()}, args: command, code: exitUndecided, says: "error: the outputs cannot be written"},

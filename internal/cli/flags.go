@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/policy"
 	"github.com/countersign-ci/countersign/internal/runner"
 )
@@ -150,16 +152,58 @@ func (a *app) fromEnvironment(flag *pflag.Flag) error {
 // wrongValue returns the error for a value that a flag does not take. It leaves
 // the value out: what stands in a wrong place may be a token.
 func wrongValue(name string, flag *pflag.Flag) error {
-	return usage("", "%s takes a value of the form %s", name, flag.Value.Type())
+	form := flag.Value.Type()
+	hint := formHints[form]
+	switch v := flag.Value.(type) {
+	case *list, *facts:
+		return usage("it is empty, or an item of it is; is the variable in it set?", "%s has an empty value", name)
+	case *choice:
+		hint = "there are: " + strings.Join(v.choices, ", ")
+	}
+	return usage(hint, "%s takes a value of the form %s", name, form)
+}
+
+// formHints say what a value of a type looks like.
+var formHints = map[string]string{
+	"duration": "such as 10m or 24h", "age": "such as 7d", "bool": "true or false", "int": "a number, such as 1",
 }
 
 // flagError turns an error of the flag parser into one without values.
 func flagError(c *cobra.Command, err error) error {
 	var invalid *pflag.InvalidValueError
-	if errors.As(err, &invalid) {
+	var unknown *pflag.NotExistError
+	switch {
+	case errors.As(err, &invalid):
 		return wrongValue("--"+invalid.GetFlag().Name, invalid.GetFlag())
+	case errors.As(err, &unknown):
+		return noFlag(c, unknown)
+	case errors.As(err, new(*pflag.InvalidSyntaxError)):
+		err = errors.New("a flag has the form --NAME or --NAME=VALUE")
 	}
 	return usage(c.CommandPath()+" --help lists the flags", "%w", err)
+}
+
+// noFlag returns the error for a flag that a command does not have, with the one that
+// may be meant. What is no word may be a secret.
+func noFlag(c *cobra.Command, unknown *pflag.NotExistError) error {
+	hint := c.CommandPath() + " --help lists the flags"
+	short := unknown.GetSpecifiedShortnames()
+	dashes := "--"
+	if short != "" {
+		dashes = "-"
+	}
+	name, _, _ := strings.Cut(cmp.Or(short, unknown.GetSpecifiedName()), "=")
+	var known []string
+	c.Flags().VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
+	switch meant := advice.Meant(name, known); {
+	case name == "version":
+		hint = "countersign version prints it"
+	case meant != "":
+		hint = "--" + meant + " may be meant; " + hint
+	case len(name) > maxWord:
+		return usage(hint, "unknown flag")
+	}
+	return usage(hint, "unknown flag: %s%s", dashes, name)
 }
 
 // noArguments refuses arguments without repeating them.

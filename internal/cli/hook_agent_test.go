@@ -51,7 +51,9 @@ func TestHookAgentBinds(t *testing.T) {
 	h := newHookTest(t)
 	h.spec.Ref = "refs/heads/main"
 	h.onAgent(nil)
-	h.allowed()
+	if stderr := h.allowed(); !strings.Contains(stderr, "\nallowed: acme/widgets, run 0190, by the default of the worker's config\n") {
+		t.Errorf("it does not name the job: %s", stderr)
+	}
 	h.onAgent(map[string]string{"BUILDKITE_PULL_REQUEST": "7", "BUILDKITE_PULL_REQUEST_REPO": "git://github.com/mallory/widgets.git"})
 	h.refused("wrong-ref", "")
 	h.onAgent(map[string]string{"BUILDKITE_BRANCH": "main\n"})

@@ -272,9 +272,9 @@ func (h *hookTest) refused(rule, says string) string {
 }
 func (h *hookTest) warned(rule string) string {
 	h.Helper()
-	return h.want(exitOK, "warned", rule, "warned: acme/widgets ")
+	return h.want(exitOK, "warned", rule, "warned: acme/widgets")
 }
 func (h *hookTest) allowed() string {
 	h.Helper()
-	return h.want(exitOK, "allowed", "", "allowed: acme/widgets ")
+	return h.want(exitOK, "allowed", "", "allowed: acme/widgets")
 }

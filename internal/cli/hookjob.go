@@ -150,7 +150,14 @@ func (g *gate) describe() string {
 	if g.record.rule > 0 {
 		rule = fmt.Sprintf("rule %d", g.record.rule)
 	}
-	return fmt.Sprintf("%s %s, run %s, by %s of the worker's config", g.record.Repository, g.record.Workflow, g.record.RunID, rule)
+	job := g.record.Repository
+	if g.record.Workflow != "" { // Buildkite has none
+		job += " " + g.record.Workflow
+	}
+	if g.record.RunID != "" {
+		job += ", run " + g.record.RunID
+	}
+	return fmt.Sprintf("%s, by %s of the worker's config", job, rule)
 }
 
 // audit appends the record to the audit log.

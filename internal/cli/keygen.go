@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -25,6 +26,9 @@ func (a *app) keygen() *cobra.Command {
 	c.RunE = a.run(func() error {
 		if private == "" || public == "" {
 			return usage("give --private FILE and --public FILE", "two files are needed, one for each half of the pair")
+		}
+		if filepath.Clean(private) == filepath.Clean(public) {
+			return usage("give each half a file of its own", "one file for both halves of the pair")
 		}
 		privateJWK, publicJWK, id, err := jose.Generate(algorithm)
 		if err != nil {

@@ -121,6 +121,8 @@ func TestKeylessFlags(t *testing.T) {
 		{"any owner beside one", "is trusted by name", "", with(trusting, "--trusted-identity", "repository=*/widgets"), nil},
 		{"sub", "the claim sub cannot be trusted", "claims of its own", with(trusting, "--trusted-identity", "sub=repo:acme/widgets:ref:refs/heads/main"), nil},
 		{"no pair", "is not of the form claim=value", "repository=", with(trusting, "--trusted-identity", "acme/widgets"), nil},
+		{"two claims in one", "stands another claim", "repeat the flag", with(verifying, "--trusted-identity", "repository=acme/widgets,ref=refs/heads/main"), nil},
+		{"a short name", "is trusted by name", "repository may be meant", with(verifying, "--trusted-identity", "repo=acme/widgets"), nil},
 		{"no value", "the claim ref has no value", "", with(trusting, "--trusted-identity", "ref="), nil},
 		{"issuer over http", "not an https URL", "https://host", with(trusting, "--trusted-issuer", "http://127.0.0.1:1"), nil},
 		{"issuer over http, and a file", "not an https URL", "https://host", with(trusting, "--jwks", set, "--trusted-issuer", "http://127.0.0.1:1"), nil},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/countersign-ci/countersign/internal/jose"
 	"github.com/countersign-ci/countersign/internal/jwks"
+	"github.com/countersign-ci/countersign/internal/runner"
 )
 
 // maxKeySize is the size of the largest key file, in bytes.
@@ -71,6 +72,8 @@ func (a *app) keySource(k keyFlags) (s keySource, err error) {
 	switch {
 	case k.keyless && given > 0:
 		return s, usage("leave out --keyless, or the key", "a key beside --keyless, which has none")
+	case given == 0 && !k.keyless && runner.InAction(a.Getenv):
+		return s, usage("the input `key` is empty, and so is `secret`: a variable or secret that is not set, or that this job may not see, is empty", "there is no key")
 	case given == 0 && !k.keyless:
 		return s, usage("give --key, "+a.variable("key")+", --secret-file or "+a.variable("secret")+", or --keyless", "there is no key")
 	case given > 1:

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -65,7 +64,7 @@ func (a *app) openLedger(f ledgerFlags, repository string) (*ledger.Ledger, erro
 	}
 	at.Repository = cmp.Or(at.Repository, repository)
 	if at.Repository == "" {
-		return nil, usage("give --ledger github:OWNER/REPO", "nothing tells which repository has the ledger")
+		return nil, usage("give --ledger github:OWNER/REPO or dir:PATH", "nothing tells which repository has the ledger")
 	}
 	client, err := a.apiClient()
 	if err != nil {
@@ -173,6 +172,6 @@ func (a *app) runPrune(ctx context.Context, f ledgerFlags) error {
 	case err != nil:
 		return undecided("", "%w", err)
 	}
-	a.say("removed", fmt.Sprintf("%d entries of days that are past", removed))
+	a.say("removed", report.Count(removed, "entry", "entries")+" of days that are past")
 	return nil
 }

@@ -30,7 +30,11 @@ func TestLedgerPrune(t *testing.T) {
 					t.Fatal(err)
 				}
 				code, stdout, stderr := l.at(append([]string{"ledger", "prune"}, args...)...)
-				if want := fmt.Sprintf("removed: %d entries ", removed); code != exitOK || stdout != "" || !strings.HasPrefix(stderr, want) {
+				want := fmt.Sprintf("removed: %d entries of days that are past\n", removed)
+				if removed == 1 {
+					want = "removed: 1 entry of days that are past\n"
+				}
+				if code != exitOK || stdout != "" || stderr != want {
 					t.Errorf("at %s it ended with %d and printed %q and %q", at, code, stdout, stderr)
 				}
 				if diff := cmp.Diff(append([]string{}, days...), l.entries()); diff != "" {

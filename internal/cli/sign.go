@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -301,6 +302,9 @@ func (f *signFlags) parties(spec *runspec.Spec, run runspec.Context) error {
 	}
 	if !utf8.ValidString(f.issuer + f.audience) {
 		return usage("", "the issuer or the audience is not UTF-8")
+	}
+	if u, err := url.Parse(f.issuer); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+		return usage("give the URL of the repository that signs, such as https://github.com/acme/orchestrator", "the issuer is no URL with a host")
 	}
 	return nil
 }

@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,6 +43,7 @@ func (a *app) readToken(t tokenFlags, limit int64) (string, error) {
 		}
 	}
 	token := dropLineEnd(text)
+	a.noteFile(t.token)
 	if len(token) >= largeManifest*100 {
 		sparing()
 	}
@@ -52,6 +55,18 @@ func (a *app) readToken(t tokenFlags, limit int64) (string, error) {
 		}
 	}
 	return token, nil
+}
+
+// noteFile says where a file was named in the place of a token. On a runner somebody
+// else may have chosen the token, and one that leads beyond the folder is not looked
+// for: on Windows it may name another machine.
+func (a *app) noteFile(token string) {
+	if !filepath.IsLocal(token) || len(token) > 255 || runner.OnRunner(a.Getenv) {
+		return
+	}
+	if info, err := os.Stat(token); err == nil && info.Mode().IsRegular() {
+		a.say("note", "--token is the token itself, and there is a file of that name: --token-file "+token+" reads it")
+	}
 }
 
 // mask hides a token in the rest of the log, where there is one: the whole and, of

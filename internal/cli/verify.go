@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -297,7 +298,7 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string, man
 		return r, nil, nil
 	}
 	if err := p.Check(run); err != nil {
-		hint := "--expect name=value supplies what the run does not tell, --audience for whom the token is"
+		hint := adviceExpect(p, run)
 		if manifest && len(f.expect) > 0 {
 			hint = "with --expect a manifest is compared with what that says alone, on a runner too: expect repository and sha"
 		}
@@ -308,7 +309,40 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string, man
 		return nil, nil, err
 	}
 	r, verified := policy.Verify(token, trust, run, p, a.Now())
+	if !manifest {
+		a.noteNotCompared(p, run, verified)
+	}
 	return r, verified, nil
+}
+
+// adviceExpect says what to do where what is expected makes no sound question.
+func adviceExpect(p policy.Policy, run runspec.Context) string {
+	switch {
+	case run.OnRunner:
+		return "what the run tells cannot be overruled: correct --expect"
+	case run.IsKnown():
+		return "what the run tells cannot be overruled: correct --expect, or unset the variable of the run"
+	}
+	forms := map[string]string{"repository": "OWNER/NAME", "actor": "LOGIN", "sha": "COMMIT"}
+	required := p.Require
+	if p.Audience == "" && !slices.Contains(required, "repository") {
+		required = append([]string{"repository"}, required...)
+	}
+	var facts []string
+	for _, name := range required {
+		facts = append(facts, name+"="+cmp.Or(forms[name], "VALUE"))
+	}
+	return "away from GitHub say what the run is: `--expect " + strings.Join(facts, ",") + "`"
+}
+
+// noteNotCompared says what of a token that holds was compared with nothing.
+func (a *app) noteNotCompared(p policy.Policy, run runspec.Context, verified *policy.Verified) {
+	if verified == nil {
+		return
+	}
+	if names := p.NotCompared(verified.Spec, run); len(names) > 0 {
+		a.say("note", "not compared, for --expect does not name them: "+strings.Join(names, ", "))
+	}
 }
 
 // policy returns what the flags ask for.

@@ -44,7 +44,7 @@ func (a *app) verifyForeign(ctx context.Context, f *verifyFlags, token string, r
 		p.Require = nil
 	}
 	if err := p.CheckForeign(run); err != nil {
-		return nil, nil, usage("--expect name=value supplies what the run does not tell", "%w", err)
+		return nil, nil, usage(adviceExpect(p, run), "%w", err)
 	}
 	var keys *jose.VerifyingKeys
 	if strings.TrimSpace(token) != "" || p.WarnMissing {

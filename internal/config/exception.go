@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/report"
 )
 
@@ -74,12 +75,13 @@ func (v value) rule() (string, error) {
 	if err != nil || slices.Contains(exceptable, s) {
 		return s, err
 	}
+	meant := advice.Nearest(s, exceptable)
 	advice := "rules that can be excepted are " + allOf(exceptable)
 	if why, ok := neverExcepted[s]; ok {
 		return "", v.errorf(advice, "%q cannot be excepted: %s", s, why)
 	}
 	reason := fmt.Sprintf("there is no rule %.40q of pins", s)
-	if meant := nearest(s, exceptable); meant != "" {
+	if meant != "" {
 		reason += fmt.Sprintf("; did you mean %q?", meant)
 	}
 	return "", v.errorf(advice, "%s", reason)

@@ -4,6 +4,8 @@ import (
 	"regexp"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/countersign-ci/countersign/internal/advice"
 )
 
 // trusted matches the names of flags, and their like, that decide about trust.
@@ -20,7 +22,7 @@ func (v value) refuseTrust() error {
 	}
 	for i := 0; i < len(v.Content); i += 2 {
 		k := value{v.Content[i], v.file, ""}
-		if trusted.MatchString(plainWord(k.Value)) {
+		if trusted.MatchString(advice.PlainWord(k.Value)) {
 			return k.errorf("give it on the command line, in the environment, or as an input of the Action",
 				"%.40q decides about trust, and is never taken from a file in the workspace", k.Value)
 		}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/countersign-ci/countersign/internal/advice"
 )
 
 // The tags of YAML that the library gives to values that are not quoted.
@@ -185,8 +187,8 @@ func (v value) under(name string) string {
 
 // unknown returns the error for a key that is none of the known ones.
 func (v value) unknown(known []string) error {
+	meant := advice.Nearest(v.Value, known)
 	advice := "there are " + allOf(known)
-	meant := nearest(v.Value, known)
 	if meant == "" {
 		return v.errorf(advice, "there is no key %.40q", v.under(v.Value))
 	}

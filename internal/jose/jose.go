@@ -270,7 +270,7 @@ func split(form Form, token string) (p rawParts, err error) {
 		return p, Malformed("it was signed without a key, by an identity")
 	}
 	if points := strings.Count(token, "."); points != 2 {
-		return p, Malformed("it has %d parts where a header, claims and a signature are expected", points+1)
+		return p, Malformed("it does not have three parts, a header, claims and a signature, but %d", points+1)
 	}
 	encoded := strings.Split(token, ".")
 	if len(encoded[0]) > maxHeader {

@@ -16,14 +16,14 @@ func (t *Token) CheckTimes(now time.Time, maxLifetime time.Duration) []error {
 	seconds := now.Unix()
 	var errs []error
 	if has("exp") && seconds-leeway >= t.Expires {
-		errs = append(errs, refuse(ErrExpired, "it had expired by now, %s", date(seconds)))
+		errs = append(errs, refuse(ErrExpired, "it has expired; now it is %s", date(seconds)))
 	}
 	for _, c := range []struct {
 		name string
 		from int64
 	}{{"nbf", t.NotBefore}, {"iat", t.IssuedAt}} {
 		if has(c.name) && seconds+leeway < c.from {
-			errs = append(errs, refuse(ErrNotYetValid, "its %s lies after now, %s", c.name, date(seconds)))
+			errs = append(errs, refuse(ErrNotYetValid, "its %s lies ahead; now it is %s", c.name, date(seconds)))
 			break
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/jose"
 	"github.com/countersign-ci/countersign/internal/runspec"
 )
@@ -29,6 +30,9 @@ const adviceOwner = "give repository=OWNER/NAME, repository_owner=OWNER, or repo
 
 var claimName = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
 
+// anotherClaim is one that stands in the value of another.
+var anotherClaim = regexp.MustCompile(`,\s*(repository[a-z_]*|ref|environment|(job_)?workflow_ref|event_name|actor|[a-z_]+_(path|slug|id))=`)
+
 // notTrusted are claims that say nothing of who somebody is, or not in one form.
 var notTrusted = []string{"iss", "aud", "sub", "iat", "nbf", "exp", "jti"}
 
@@ -39,6 +43,12 @@ func ParseIdentity(pairs []string) (Identity, error) {
 		claim, value, found := strings.Cut(pair, "=")
 		if !found {
 			return nil, &Error{"there is one that is not of the form claim=value", "such as repository=acme/orchestrator"}
+		}
+		if more := anotherClaim.FindStringSubmatch(value); more != nil {
+			return nil, &Error{
+				fmt.Sprintf("in the value of %.100q stands another claim, %.100q", claim, more[1]),
+				"repeat the flag for each claim=value; as an input or in a variable they stand one a line",
+			}
 		}
 		i[claim] = append(i[claim], value)
 	}
@@ -64,7 +74,14 @@ func (i Identity) Check() error {
 			return nil
 		}
 	}
-	return &Error{"no repository and no owner is trusted by name", adviceOwner}
+	hint := adviceOwner
+	for _, claim := range slices.Sorted(maps.Keys(i)) {
+		if meant := advice.Meant(claim, slices.Sorted(maps.Keys(owners))); meant != "" && meant != claim {
+			hint = fmt.Sprintf("%s may be meant and not %s; ", meant, claim) + hint
+			break
+		}
+	}
+	return &Error{"no repository and no owner is trusted by name", hint}
 }
 
 // owners are the claims that name whose a job is, and whether the name has a path

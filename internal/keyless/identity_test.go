@@ -17,6 +17,7 @@ const (
 	noValue = "has no value"
 	noClaim = "is no claim of an identity"
 	noTrust = "cannot be trusted"
+	another = "stands another claim"
 )
 
 func TestParseIdentity(t *testing.T) {
@@ -99,6 +100,15 @@ func TestParseIdentity(t *testing.T) {
 		{"repository=acme/x jti=1", noTrust},
 		{"repository=acme/x SUB=x", noClaim},
 
+		{"repository=acme/x,ref=refs/heads/main", another},
+		{"repository=acme/x,\tref=refs/heads/main", another},
+		{"repository=acme/x,repository_id=7", another},
+		{"repository=acme/x environment=a,job_workflow_ref=b", another},
+		{"project_path=acme/x,project_id=7", another},
+		{"repository=acme/x environment=a,b=c", ""},
+		{"repository=acme/x environment=a,b", ""},
+		{"repository=acme/x environment=ref=a", ""},
+
 		{"repository", "is not of the form claim=value"},
 		{"repository=acme/x production", "is not of the form claim=value"},
 		{"repository=", noValue},
@@ -133,6 +143,17 @@ func TestParseIdentity(t *testing.T) {
 		}
 		if test.want == noOwner && err != nil && id.Check() == nil {
 			t.Errorf("%q: Check has nothing against it", test.pairs)
+		}
+	}
+	for pair, want := range map[string]string{
+		"repo=acme/widgets": "repository may be meant and not repo; ", "repositry=acme/widgets": "repository may be meant and not repositry; ",
+		"owner=acme": "repository_owner may be meant and not owner; ", "ref=refs/heads/main": "give repository=", "repository=*/x": "give repository=",
+		"environment=production": "give repository=", "x=y": "give repository=",
+	} {
+		_, err := keyless.ParseIdentity([]string{pair})
+		var e *keyless.Error
+		if !errors.As(err, &e) || !strings.HasPrefix(e.Hint(), want) {
+			t.Errorf("%s: %#v, want a hint that begins with %q", pair, err, want)
 		}
 	}
 	if id, err := keyless.ParseIdentity([]string{strings.Repeat("s3cret", 100)}); err == nil || len(err.Error()) > 200 {

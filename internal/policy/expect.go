@@ -121,6 +121,19 @@ func (e Expect) only(run runspec.Context) []string {
 	return append([]string{}, e.named...)
 }
 
+// NotCompared returns the names of the fields that a spec has and that are compared
+// with nothing, for there is no run and none of them is expected. The commands are
+// there to be run.
+func (p Policy) NotCompared(spec *runspec.Spec, run runspec.Context) (names []string) {
+	for _, name := range FieldNames() {
+		if name != "commands" && !run.IsKnown() && spec.Has(name) && !p.Expect.Names(name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
 // Check tells whether a policy and a run make a sound question: facts that are
 // supplied may not contradict the run, and where there is no run they have to
 // cover what is required.

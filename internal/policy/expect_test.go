@@ -269,6 +269,57 @@ func TestVerifyAway(t *testing.T) {
 	}
 }
 
+// What is signed and compared with nothing has a name.
+func TestNotCompared(t *testing.T) {
+	s := good()
+	for _, test := range []struct {
+		name   string
+		run    runspec.Context
+		expect []string
+		want   []string
+	}{
+		{"a run", s.run, nil, nil},
+		{"least", away, []string{"repository=acme/widgets", "actor=octocat", "sha=" + commit}, []string{
+			"actor_id", "environment", "event", "inputs", "ref", "repository_id", "repository_owner_id", "stack", "workflow",
+		}},
+		{"all", away, []string{
+			"repository=a", "repository_id=a", "repository_owner_id=a", "ref=a", "sha=a", "workflow=a", "event=a",
+			"actor=a", "actor_id=a", "environment=a", "stack=a", "inputs={}",
+		}, nil},
+	} {
+		p := policy.Policy{Expect: expectation(test.expect...)}
+		if diff := cmp.Diff(test.want, p.NotCompared(&s.spec, test.run)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", test.name, diff)
+		}
+	}
+	p := policy.Policy{Expect: expectation("sha=" + commit)}
+	if names := p.NotCompared(&runspec.Spec{SHA: commit, Commands: []string{"make"}}, away); names != nil {
+		t.Errorf("nothing is left out but %q", names)
+	}
+}
+
+// A shell that has GITHUB_REPOSITORY is no workflow, and a runner is one.
+func TestVerifyRerunSays(t *testing.T) {
+	const advice = "; not in a workflow? unset GITHUB_REPOSITORY"
+	for run, want := range map[string]bool{"shell": true, "runner": false, "an id": false, "no repository": false} {
+		s := good()
+		s.run = runspec.Context{Repository: "acme/widgets", Inputs: runspec.Inputs{Known: true}}
+		switch run {
+		case "runner":
+			s.run.OnRunner = true
+		case "an id":
+			s.run.RunID = "42"
+		case "no repository":
+			s.run.Repository, s.run.SHA = "", commit
+		}
+		r, _ := s.verify(t)
+		i := slices.IndexFunc(r.Findings, func(f report.Finding) bool { return f.Rule == report.Rerun })
+		if got := i >= 0 && strings.HasSuffix(r.Findings[i].Message, advice); i < 0 || got != want {
+			t.Errorf("%s: advice to unset it: %t, want %t: %v", run, got, want, r.Findings)
+		}
+	}
+}
+
 // Nothing is said of rules that there is no run for.
 func TestVerifyAwayFindings(t *testing.T) {
 	s := good()

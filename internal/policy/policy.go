@@ -423,7 +423,11 @@ func (v *verdict) rerun(spec *runspec.Spec, run runspec.Context, p Policy) {
 	case spec.SignedIn(run):
 		v.pass(report.Rerun, "the token was signed in this very attempt of the run")
 	case run.RunAttempt == 0:
-		v.fail(report.Rerun, "the run does not tell which attempt this is, so it may be a later one")
+		message := "the run does not tell which attempt this is, so it may be a later one"
+		if !run.OnRunner && run.Repository != "" && run.RunID == "" {
+			message += "; not in a workflow? unset GITHUB_REPOSITORY"
+		}
+		v.fail(report.Rerun, message)
 	default:
 		v.fail(report.Rerun, fmt.Sprintf("this is attempt %d of the run, and the token was for the first; sign again, or --allow-rerun", run.RunAttempt))
 	}

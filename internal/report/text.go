@@ -25,13 +25,21 @@ func (r *Report) Text(w io.Writer) error {
 		for _, f := range r.Findings {
 			rules[f.Rule] = true
 		}
-		fmt.Fprintf(&b, "verified: %d rules hold\n", len(rules))
+		fmt.Fprintf(&b, "verified: %s\n", Count(len(rules), "rule holds", "rules hold"))
 	} else {
 		r.files(&b)
 		r.rules(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Count writes a number with the word for one or for several.
+func Count(n int, one, several string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprint(n, " ", several)
 }
 
 // files writes a table for each file of the findings about it.

@@ -42,6 +42,7 @@ func TestText(t *testing.T) {
 		}, []string{
 			"verified: 2 rules hold",
 		}},
+		{"one", []report.Finding{{Rule: report.Expired, Status: report.Pass}}, []string{"verified: 1 rule holds"}},
 		{"nothing to check", nil, []string{"verified: 0 rules hold"}},
 		{"files", []report.Finding{
 			{Rule: report.Unpinned, Status: report.Fail, Message: "b/b@v1 is a tag", File: "b.yml", Line: 2, Column: 1},

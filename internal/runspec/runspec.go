@@ -34,6 +34,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/countersign-ci/countersign/internal/advice"
 	"github.com/countersign-ci/countersign/internal/jose"
 )
 
@@ -162,22 +163,22 @@ func IsCommitID(s string) bool { return commitID.MatchString(s) }
 // never be met by a run.
 func (s *Spec) Validate() error {
 	for _, f := range Fields {
-		value, wants := *f.Of(s), ""
+		value, wants, hint := *f.Of(s), "", ""
 		if value == "" {
 			continue
 		}
 		switch {
 		case f.Name == "repository" && !repositoryName.MatchString(value):
-			wants = "owner/name"
+			wants, hint = "owner/name", "give OWNER/NAME, such as acme/widgets, without a server"
 		case f.Name == "sha" && !IsCommitID(value):
-			wants = "a full commit id: 40 or 64 hex digits in small letters"
+			wants, hint = "a full commit id: 40 or 64 hex digits in small letters", "`git rev-parse HEAD` prints it, or that of a ref in place of HEAD"
 		case strings.HasSuffix(f.Name, "_id") && !numericID.MatchString(value):
-			wants = "a number"
+			wants, hint = "a number", "`gh api repos/OWNER/NAME` and `gh api users/LOGIN` tell ids, or leave it out"
 		case f.Name == "ref" && !strings.HasPrefix(value, "refs/"):
-			wants = "a full ref, such as refs/heads/main"
+			wants, hint = "a full ref, such as refs/heads/main", "write refs/heads/NAME for a branch, refs/tags/NAME for a tag"
 		}
 		if wants != "" {
-			return fmt.Errorf("%s is %.100q and should be %s", f.Name, value, wants)
+			return &advice.Error{Reason: fmt.Sprintf("%s is %.100q and should be %s", f.Name, value, wants), Advice: hint}
 		}
 	}
 	for _, a := range s.Artifacts {

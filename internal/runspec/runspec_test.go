@@ -2,6 +2,7 @@ package runspec_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -226,6 +227,16 @@ func TestValidate(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("Validate() = %v, want an error about %s", err, test.want)
 			}
+			var hinted interface{ Hint() string }
+			if test.want != "UTF-8" && (!errors.As(err, &hinted) || !strings.Contains(hinted.Hint(), hints[test.want])) {
+				t.Errorf("Validate() = %v, want one with the hint %q", err, hints[test.want])
+			}
 		})
 	}
+}
+
+// hints are parts of what to do about a field.
+var hints = map[string]string{
+	"repository": "OWNER/NAME", "sha": "`git rev-parse HEAD` prints it", "ref": "refs/heads/NAME",
+	"repository_id": "`gh api repos/OWNER/NAME`", "repository_owner_id": "`gh api repos/OWNER/NAME`", "actor_id": "`gh api users/LOGIN`",
 }
