@@ -61,7 +61,7 @@ func completionFolder(t *testing.T, shell string) (folder string, env []string) 
 	write("key.jwk", "", 0o600)
 	write("output", "", 0o600)
 	write("completions", command(t, ".", program, "completion", shell), 0o600)
-	write(".zshrc", "autoload -Uz compinit; compinit -u -D; source ./completions; PS1='ready> '; unsetopt beep\n", 0o600)
+	write(".zshrc", "autoload -Uz compinit; compinit -u -D; source ./completions; PS1='ready> '; unsetopt beep; bindkey '^I' complete-word\n", 0o600)
 	env = append(ownEnvironment(), "PATH="+filepath.Join(folder, "bin")+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"HOME="+folder, "ZDOTDIR="+folder, "TERM=dumb", "INPUTRC=/dev/null", "HISTFILE=", "LC_ALL=C",
 		"COUNTERSIGN_ON_MISSING=never", "COUNTERSIGN_KEY=/nonexistent", "COUNTERSIGN_CHECK=nothing")
@@ -140,7 +140,7 @@ func TestCompletionBash(t *testing.T) {
 }
 
 // TestCompletionZsh types into a terminal of zsh's own, for its line editor reads
-// nothing else.
+// nothing else. What is bound to Tab there completes, and does not expand by itself.
 func TestCompletionZsh(t *testing.T) {
 	folder, env := completionFolder(t, "zsh")
 	wantTyped(t, folder, interact(t, folder, env, typedLines(), "zsh", "-f", "-c", `

@@ -28,6 +28,7 @@ echo "$*" >>"$folder/calls"
 case "$*" in
   "api --paginate "*/rulesets?targets=tag*) jq -r "${!#}" "$folder/rulesets" ;;
   "api repos/"*/rulesets/7) cat "$folder/ruleset" ;;
+  "api repos/"*/compare/main...*) cat "$folder/compare" ;;
   "api repos/"*/commits/tags/*) cat "$folder/tag" ;;
   "api --paginate "*/releases*) cat "$folder/releases" ;;
   "api --method PATCH "*) [ -e "$folder/major" ] ;;
@@ -89,7 +90,8 @@ func newRelease(t *testing.T, host runnerHost, program, spoil string) *releaseRu
 	r.tool(t, "gh", ghScript)
 	r.tool(t, "tag", r.sha+"\n")
 	r.tool(t, "releases", "v0.9.0\n")
-	r.tool(t, "rulesets", "[]")
+	r.tool(t, "compare", "identical\n")
+	r.restrict(t, "active", "deletion creation non_fast_forward update", `"refs/tags/x", "refs/tags/v*.*.*"`, "")
 
 	attest := t.TempDir()
 	action := "name: attest\ndescription: keeps what it was given\ninputs:\n  subject-path: {description: what it is of}\nruns:\n  using: composite\n  steps:\n" +
@@ -123,7 +125,7 @@ func (r *releaseRun) restrict(t *testing.T, enforcement, rules, include, exclude
 
 // push runs the workflow for a tag. The identity of the job that publishes has the
 // claims that GitHub would give it, but for what is given.
-func (r *releaseRun) push(t *testing.T, tag, protected string, changed map[string]any) (run workflowRun, calls []string) {
+func (r *releaseRun) push(t *testing.T, tag string, changed map[string]any) (run workflowRun, calls []string) {
 	t.Helper()
 	provider := oidctest.New(t, oidctest.Options{})
 	claims := map[string]any{
@@ -135,7 +137,7 @@ func (r *releaseRun) push(t *testing.T, tag, protected string, changed map[strin
 	r.jwks = provider.JWKS()
 	run = r.runnerHost.run(t, r.repository, "push", append(slices.Clone(r.args),
 		"-e", eventFile(t, map[string]any{"ref": "refs/tags/" + tag}), "-s", "GITHUB_TOKEN=job-token",
-		"--env", "GITHUB_REPOSITORY="+ownRepository, "--env", "GITHUB_REF_PROTECTED="+protected,
+		"--env", "GITHUB_REPOSITORY="+ownRepository, "--env", "GITHUB_REF_PROTECTED=true",
 		"--env", "PATH="+r.tools+string(os.PathListSeparator)+os.Getenv("PATH"),
 		"--env", "SSL_CERT_FILE="+provider.WriteCA(), "--env", "COUNTERSIGN_TRUSTED_ISSUER="+provider.Issuer(),
 		"--env", "ACTIONS_ID_TOKEN_REQUEST_URL="+provider.RequestURL(), "--env", "ACTIONS_ID_TOKEN_REQUEST_TOKEN="+provider.RequestToken())...)
@@ -165,14 +167,12 @@ func TestReleaseWorkflow(t *testing.T) {
 				t.Fatal(err)
 			}
 			r.tool(t, "releases", strings.ReplaceAll(test.releases, "%d", fmt.Sprint(major)))
-			protected := "true"
 			if test.major {
 				r.tool(t, "major", "")
-				protected = "false"
-				r.restrict(t, "active", "deletion creation non_fast_forward update", `"refs/tags/x", "refs/tags/v*.*.*"`, `"refs/tags/v0.*"`)
+				r.tool(t, "compare", "behind\n")
 			}
 			tag := "v" + r.version
-			run, calls := r.push(t, tag, protected, nil)
+			run, calls := r.push(t, tag, nil)
 			if run.exitCode != 0 {
 				t.Fatalf("the workflow ended with %d", run.exitCode)
 			}
@@ -250,10 +250,9 @@ func (r *releaseRun) checkAsUsersDo(t *testing.T, tag, program string) {
 	}
 }
 
-// unprotected has a ruleset, and nothing else that protects the tag.
-func unprotected(enforcement, rules, include, exclude string) func(*testing.T, *releaseRun, *string, *string) map[string]any {
-	return func(t *testing.T, r *releaseRun, _, protected *string) map[string]any {
-		*protected = "false"
+// unprotected has another ruleset.
+func unprotected(enforcement, rules, include, exclude string) func(*testing.T, *releaseRun, *string) map[string]any {
+	return func(t *testing.T, r *releaseRun, _ *string) map[string]any {
 		r.restrict(t, enforcement, rules, include, exclude)
 		return nil
 	}
@@ -265,7 +264,7 @@ func TestReleaseRefused(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		spoil  string // what becomes of dist before it is uploaded
-		change func(t *testing.T, r *releaseRun, tag, protected *string) map[string]any
+		change func(t *testing.T, r *releaseRun, tag *string) map[string]any
 		step   string // the one that refuses
 	}{
 		{"an unprotected tag", "", unprotected("active", "", "", ""), "the tag is protected"},
@@ -273,38 +272,47 @@ func TestReleaseRefused(t *testing.T) {
 		{"a ruleset that lets the tag move", "", unprotected("active", "creation deletion non_fast_forward", `"~ALL"`, ""), "the tag is protected"},
 		{"a ruleset for other tags", "", unprotected("active", "creation update deletion", `"refs/tags/v1", "v*"`, ""), "the tag is protected"},
 		{"a ruleset but for this tag", "", unprotected("active", "creation update deletion", `"~ALL"`, `"refs/tags/v*"`), "the tag is protected"},
+		{"a pattern that GitHub reads in another way", "", unprotected("active", "creation update deletion", `"refs/*", "refs/tags/+(v*)"`, ""), "the tag is protected"},
+		{"a commit beside main", "", func(t *testing.T, r *releaseRun, _ *string) map[string]any {
+			r.tool(t, "compare", "diverged\n")
+			return nil
+		}, "the commit is on main"},
+		{"a commit ahead of main", "", func(t *testing.T, r *releaseRun, _ *string) map[string]any {
+			r.tool(t, "compare", "ahead\n")
+			return nil
+		}, "the commit is on main"},
 		{"a byte changed", "printf X >>countersign_*_linux_arm64", nil, "the assets are those of scripts/checksums.txt"},
 		{"other sums, of a byte changed", "printf X >>countersign_*_linux_arm64; sha256sum countersign_* >checksums.txt", nil, "the assets are those of scripts/checksums.txt"},
 		{"a file too many", "echo x >countersign_9.9.9_linux_amd64", nil, "the assets are those of scripts/checksums.txt"},
 		{"a folder", "mkdir extra; echo x >extra/x", nil, "the assets are those of scripts/checksums.txt"},
 		{"a file too few", "rm countersign_*_linux_arm64", nil, "the assets are those of scripts/checksums.txt"},
-		{"a tag of another version", "", func(_ *testing.T, _ *releaseRun, tag, _ *string) map[string]any {
+		{"a tag of another version", "", func(_ *testing.T, _ *releaseRun, tag *string) map[string]any {
 			*tag = "v99.0.0"
 			return nil
 		}, "the tag is that of their version"},
-		{"no notes", "", func(t *testing.T, r *releaseRun, _, _ *string) map[string]any {
+		{"no notes", "", func(t *testing.T, r *releaseRun, _ *string) map[string]any {
 			addFile(t, r.repository, "CHANGELOG.md", "# Changelog\n\n## "+r.version+"\n\n## 0.0.1\n\n- what was\n")
 			return nil
 		}, "the notes of the version"},
-		{"an identity without the environment", "", func(*testing.T, *releaseRun, *string, *string) map[string]any {
+		{"an identity without the environment", "", func(*testing.T, *releaseRun, *string) map[string]any {
 			return map[string]any{"environment": nil}
 		}, "sign the manifest, and verify it as users do"},
-		{"the identity of another workflow", "", func(*testing.T, *releaseRun, *string, *string) map[string]any {
+		{"the identity of another workflow", "", func(*testing.T, *releaseRun, *string) map[string]any {
 			return map[string]any{"workflow_ref": ownRepository + "/.github/workflows/ci.yml@refs/heads/main"}
 		}, "sign the manifest, and verify it as users do"},
-		{"a tag that was moved since", "", func(t *testing.T, r *releaseRun, _, _ *string) map[string]any {
+		{"a tag that was moved since", "", func(t *testing.T, r *releaseRun, _ *string) map[string]any {
 			r.tool(t, "tag", strings.Repeat("0", 40)+"\n")
 			return nil
 		}, "make the release"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := newRelease(t, host, program, test.spoil)
-			tag, protected := "v"+r.version, "true"
+			tag := "v" + r.version
 			var claims map[string]any
 			if test.change != nil {
-				claims = test.change(t, r, &tag, &protected)
+				claims = test.change(t, r, &tag)
 			}
-			run, calls := r.push(t, tag, protected, claims)
+			run, calls := r.push(t, tag, claims)
 			if run.exitCode == 0 || run.result(test.step) != "failure" {
 				t.Errorf("the workflow ended with %d and %q with %q", run.exitCode, test.step, run.result(test.step))
 			}

@@ -1,6 +1,7 @@
 #compdef countersign
 # Completion of countersign for zsh. What stands on the line is handed on as it is: no
-# variable is expanded and no $(…) is run before the line is.
+# variable is expanded and no $(…) is run before the line is. (What zsh binds to Tab
+# expands the word under the cursor by itself, before it asks.)
 
 _countersign() {
     local out directive line name
