@@ -169,6 +169,9 @@ func (a *app) runSign(ctx context.Context, f *signFlags) error {
 	if err := f.parties(spec, run); err != nil {
 		return err
 	}
+	if u, err := url.Parse(f.issuer); err != nil || u.Host == "" {
+		a.say("warning", "the issuer is no URL, such as https://github.com/acme/orchestrator")
+	}
 	if start != nil {
 		if err := start.lookUp(ctx, spec); err != nil {
 			return err
@@ -302,9 +305,6 @@ func (f *signFlags) parties(spec *runspec.Spec, run runspec.Context) error {
 	}
 	if !utf8.ValidString(f.issuer + f.audience) {
 		return usage("", "the issuer or the audience is not UTF-8")
-	}
-	if u, err := url.Parse(f.issuer); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return usage("give the URL of the repository that signs, such as https://github.com/acme/orchestrator", "the issuer is no URL with a host")
 	}
 	return nil
 }
