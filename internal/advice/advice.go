@@ -1,9 +1,10 @@
-// Package advice is the error of whatever asks others: servers, ledgers, the
-// runner. It says what is wrong apart from what to do, which the command line prints
-// as `error:` and `hint:`.
+// Package advice is what errors tell people to do. It has the error of whatever asks
+// others, such as servers, ledgers and the runner, which says what is wrong apart from
+// what to do; the command line prints these as `error:` and `hint:`. And it tells which
+// known word somebody may have meant.
 //
-// A package gives it a name of its own by an alias and says there what its errors
-// hold and what they leave out.
+// A package gives the error a name of its own by an alias and says there what its
+// errors hold and what they leave out.
 package advice
 
 // An Error says what is wrong and what to do.
