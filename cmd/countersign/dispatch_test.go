@@ -10,16 +10,12 @@ import (
 	"github.com/countersign-ci/countersign/internal/githubtest"
 )
 
-// TestDispatchAction runs the example that signs and starts a run. What
-// it starts runs here as GitHub would run it; its token works once.
-func TestDispatchAction(t *testing.T) {
-	host := newRunnerHost(t)
-	private, public := newKeys(t)
-	server := githubtest.New(t)
-	server.SetToken("api-token")
-	started := make(chan githubtest.Dispatch, 1)
+// dispatchTarget makes acme/widgets with the workflow deploy.yml, here and on a server,
+// and returns its folder, its commit, and the runs that the server starts.
+func dispatchTarget(t *testing.T, server *githubtest.Server) (folder, sha string, started chan githubtest.Dispatch) {
+	t.Helper()
+	started = make(chan githubtest.Dispatch, 1)
 	server.OnDispatch(func(d githubtest.Dispatch) { started <- d })
-
 	text, err := os.ReadFile(filepath.Join(projectRoot(t), "testdata", "workflows", "once.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -28,10 +24,21 @@ func TestDispatchAction(t *testing.T) {
 	if err := os.WriteFile(workflow, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	target, sha := repositoryWith(t, workflow)
-	if head := server.Repo("acme/widgets").Push("main", target); head != sha {
+	folder, sha = repositoryWith(t, workflow)
+	if head := server.Repo("acme/widgets").Push("main", folder); head != sha {
 		t.Fatalf("the stand-in has %s, and the repository %s", head, sha)
 	}
+	return folder, sha, started
+}
+
+// TestDispatchAction runs the example that signs and starts a run. What
+// it starts runs here as GitHub would run it; its token works once.
+func TestDispatchAction(t *testing.T) {
+	host := newRunnerHost(t)
+	private, public := newKeys(t)
+	server := githubtest.New(t)
+	server.SetToken("api-token")
+	target, sha, started := dispatchTarget(t, server)
 	orchestrator, _ := repositoryWith(t, exampleWorkflow(t, "start"))
 	r := host.run(t, orchestrator, "workflow_dispatch", append(against(server), "--actor", "octocat",
 		"--env", "GITHUB_REPOSITORY=acme/orchestrator", "--env", "GITHUB_REPOSITORY_ID=1", "--env", "GITHUB_REPOSITORY_OWNER_ID=2",

@@ -59,22 +59,28 @@ func newNetwork(t *testing.T, handler http.Handler) *network {
 			w.WriteHeader(http.StatusNotFound)
 			return
 		}
-		to, err := net.Dial("tcp", inside.Listener.Addr().String())
-		if err != nil {
-			return
-		}
-		defer to.Close()
-		from, buffer, err := http.NewResponseController(w).Hijack()
-		if err != nil {
-			return
-		}
-		defer from.Close()
-		_, _ = io.WriteString(from, "HTTP/1.1 200 Connected\r\n\r\n")
-		go func() { _, _ = io.Copy(to, buffer); to.Close() }()
-		_, _ = io.Copy(from, to)
+		tunnel(w, inside.Listener.Addr())
 	}))
 	t.Cleanup(n.proxy.Close)
 	return n
+}
+
+// tunnel answers CONNECT: what comes goes to another address, and back.
+func tunnel(w http.ResponseWriter, address net.Addr) {
+	to, err := net.Dial("tcp", address.String())
+	if err != nil {
+		w.WriteHeader(http.StatusBadGateway)
+		return
+	}
+	defer to.Close()
+	from, buffer, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	defer from.Close()
+	_, _ = io.WriteString(from, "HTTP/1.1 200 Connected\r\n\r\n")
+	go func() { _, _ = io.Copy(to, buffer); to.Close() }()
+	_, _ = io.Copy(from, to)
 }
 
 // testInstallFromGitHub goes the way of an asset of GitHub, through a proxy.

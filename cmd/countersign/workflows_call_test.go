@@ -19,18 +19,7 @@ func TestSignedDispatchWorkflow(t *testing.T) {
 	private, public := newKeys(t)
 	server := githubtest.New(t)
 	server.SetToken("api-token")
-	started := make(chan githubtest.Dispatch, 1)
-	server.OnDispatch(func(d githubtest.Dispatch) { started <- d })
-	text, err := os.ReadFile(filepath.Join(projectRoot(t), "testdata", "workflows", "once.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	workflow := filepath.Join(t.TempDir(), "deploy.yml")
-	if err := os.WriteFile(workflow, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	target, sha := repositoryWith(t, workflow)
-	server.Repo("acme/widgets").Push("main", target)
+	target, sha, started := dispatchTarget(t, server)
 	example := exampleWorkflow(t, "signed-dispatch")
 
 	t.Run("key", func(t *testing.T) {
