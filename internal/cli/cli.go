@@ -75,6 +75,8 @@ type app struct {
 	// for this reason.
 	guarded, endsRunner bool
 	reason              string
+	// notCompared are the fields of a verified spec that nothing was told of.
+	notCompared []string
 }
 
 // lookup returns the function that finds a variable.

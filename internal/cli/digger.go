@@ -264,7 +264,7 @@ func (a *app) verifyDigger(ctx context.Context, f *verifyFlags, j signedJob) (*r
 		opened.Token.Issuer = formatDigger
 		return &policy.Verified{Token: opened.Token, Spec: opened.Spec, Foreign: json.RawMessage(opened.Text)}, nil
 	})
-	a.noteNotCompared(p, run, verified)
+	a.setNotCompared(p, run, verified)
 	if err == nil && j.text != "" && j.token() == "" {
 		r.Findings[0].Message = "the job spec is not signed, so nobody asked for this run"
 	}

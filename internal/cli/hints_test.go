@@ -159,7 +159,7 @@ func TestNotCompared(t *testing.T) {
 	} {
 		for _, format := range []string{"--json=false", "--json"} {
 			code, stdout, stderr := (program{env, http.DefaultClient}).run("verify", "--token", test.token, "--expect", test.expect, format)
-			if code != test.code || strings.Contains(stderr, "not compared") != (test.note != "") || !strings.HasPrefix(stderr, test.note) || strings.Contains(stdout, "not compared") {
+			if code != test.code || strings.Contains(stderr, "not compared") != (test.note != "") || !strings.HasSuffix(stderr, test.note) || strings.Contains(stdout, "not compared") {
 				t.Errorf("%s: it ended with %d: %s%s", test.expect, code, stdout, stderr)
 			}
 		}

@@ -310,7 +310,7 @@ func (a *app) verifyToken(ctx context.Context, f *verifyFlags, token string, man
 	}
 	r, verified := policy.Verify(token, trust, run, p, a.Now())
 	if !manifest {
-		a.noteNotCompared(p, run, verified)
+		a.setNotCompared(p, run, verified)
 	}
 	return r, verified, nil
 }
@@ -335,13 +335,10 @@ func adviceExpect(p policy.Policy, run runspec.Context) string {
 	return "away from GitHub say what the run is: `--expect " + strings.Join(facts, ",") + "`"
 }
 
-// noteNotCompared says what of a token that holds was compared with nothing.
-func (a *app) noteNotCompared(p policy.Policy, run runspec.Context, verified *policy.Verified) {
-	if verified == nil {
-		return
-	}
-	if names := p.NotCompared(verified.Spec, run); len(names) > 0 {
-		a.say("note", "not compared, for --expect does not name them: "+strings.Join(names, ", "))
+// setNotCompared keeps what of a token that holds was compared with nothing.
+func (a *app) setNotCompared(p policy.Policy, run runspec.Context, verified *policy.Verified) {
+	if verified != nil {
+		a.notCompared = p.NotCompared(verified.Spec, run)
 	}
 }
 
@@ -403,6 +400,9 @@ func (a *app) show(r *report.Report) error {
 	}
 	if err != nil {
 		return undecided("", "standard error cannot be written: %w", err)
+	}
+	if len(a.notCompared) > 0 {
+		a.say("note", "not compared, for --expect does not name them: "+strings.Join(a.notCompared, ", "))
 	}
 	return nil
 }
