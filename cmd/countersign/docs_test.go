@@ -270,7 +270,7 @@ func explain() string {
 var flagForm = regexp.MustCompile(`--[a-z][a-z0-9-]*`)
 
 // foreignFlags are flags of other programs that the documents speak of.
-var foreignFlags = []string{"--error", "--insecure-ignore-tlog", "--offline", "--signature", "--from", "--ignore-missing", "--no-interpolation", "--platform", "--target"}
+var foreignFlags = []string{"--env", "--error", "--insecure-ignore-tlog", "--offline", "--signature", "--from", "--ignore-missing", "--no-interpolation", "--platform", "--target"}
 
 // TestDocumentFlags checks that every flag and command of which the documents
 // speak is there.

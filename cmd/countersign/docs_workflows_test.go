@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -58,18 +60,23 @@ func TestDocumentWorkflows(t *testing.T) {
 	}
 }
 
-// TestREADMEDeploy runs the workflow to copy: with a token it runs the signed
-// command, and without one nothing.
+// TestREADMEDeploy runs the workflow to copy, with the token that the README's commands
+// sign: it runs the signed command, and without a token nothing.
 func TestREADMEDeploy(t *testing.T) {
 	host := newRunnerHost(t)
-	private, public := newKeys(t)
-	repository, sha := repositoryWith(t, exampleWorkflow(t, "deploy"))
-	token := countersign(t, map[string]string{"COUNTERSIGN_KEY": private}, "sign",
-		"--issuer", "https://github.com/acme/orchestrator", "--repository", "acme/widgets", "--sha", sha,
-		"--actor", "octocat", "--inputs", `{"reason":"weekly"}`, "--command", "echo deploying now")
-	args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + public}
-	r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+token)...)
-	if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying now\n") {
+	repository, _ := repositoryWith(t, exampleWorkflow(t, "deploy"))
+	readme := documents(t)[0]
+	i := slices.IndexFunc(readme.blocks, func(b codeBlock) bool { return b.language == "sh" })
+	c := exec.Command("bash", "-euc", readme.blocks[i].text)
+	c.Dir = repository
+	c.Env = append(ownEnvironment(), "PATH="+filepath.Dir(buildProgram(t))+string(os.PathListSeparator)+os.Getenv("PATH"))
+	if output, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, output)
+	}
+	token, public := fileText(t, filepath.Join(repository, "run.jwt")), fileText(t, filepath.Join(repository, "orchestrator.pub.jwk"))
+	args := []string{"--actor", "octocat", "--input", "reason=weekly", "--var", "COUNTERSIGN_PUBLIC_KEY=" + string(public)}
+	r := host.runLogged(t, repository, "workflow_dispatch", append(args, "--input", "token="+strings.TrimSpace(string(token)))...)
+	if r.exitCode != 0 || !strings.Contains(r.log(), "\ndeploying\n") {
 		t.Errorf("with a token the workflow ended with %d", r.exitCode)
 	}
 	r = host.runLogged(t, repository, "workflow_dispatch", args...)
