@@ -85,9 +85,9 @@ func TestREADMEDeploy(t *testing.T) {
 	}
 }
 
-// TestREADMEPins runs the check of pins. It refuses its own workflow, whose
+// TestDocumentPins runs the check of pins. It refuses its own workflow, whose
 // Countersign is a tag, until it is pinned.
-func TestREADMEPins(t *testing.T) {
+func TestDocumentPins(t *testing.T) {
 	host := newRunnerHost(t)
 	server := githubtest.New(t)
 	own := server.Repo("countersign-ci/countersign")

@@ -29,7 +29,7 @@ func newKeylessRun(t *testing.T) *keylessRun {
 	k := &keylessRun{runnerHost: newRunnerHost(t), t: t, provider: oidctest.New(t, oidctest.Options{})}
 	k.claims(nil)
 	k.repository, _ = repositoryWith(t, "testdata/workflows/keyless.yml")
-	// The README's workflow trusts GitHub's own issuer, which is not here.
+	// The example trusts GitHub's own issuer, which is not here.
 	text, err := os.ReadFile(exampleWorkflow(t, "keyless"))
 	if err != nil {
 		t.Fatal(err)

@@ -91,7 +91,7 @@ func testPins(t *testing.T, host runnerHost) {
 	}
 }
 
-// testReadmePins runs the workflow of the README for a plugin's repository, which
+// testReadmePins runs the example for a plugin's repository, which
 // calls the reusable one when a release is published.
 func testReadmePins(t *testing.T, host runnerHost) {
 	server := githubtest.New(t)

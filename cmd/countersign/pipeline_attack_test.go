@@ -71,7 +71,7 @@ type attack struct {
 	change func(*testing.T, *attackedJob)
 }
 
-// attacks are what the README's table is made of.
+// attacks are what the table of the page about Buildkite is made of.
 var attacks = []attack{
 	{name: "nothing changed"},
 	{name: "the job's command", change: func(_ *testing.T, j *attackedJob) { j.Env["BUILDKITE_COMMAND"] = "make evil" }},

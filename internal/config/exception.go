@@ -75,16 +75,15 @@ func (v value) rule() (string, error) {
 	if err != nil || slices.Contains(exceptable, s) {
 		return s, err
 	}
-	meant := advice.Nearest(s, exceptable)
-	advice := "rules that can be excepted are " + allOf(exceptable)
+	hint := "rules that can be excepted are " + allOf(exceptable)
 	if why, ok := neverExcepted[s]; ok {
-		return "", v.errorf(advice, "%q cannot be excepted: %s", s, why)
+		return "", v.errorf(hint, "%q cannot be excepted: %s", s, why)
 	}
 	reason := fmt.Sprintf("there is no rule %.40q of pins", s)
-	if meant != "" {
+	if meant := advice.Nearest(s, exceptable); meant != "" {
 		reason += fmt.Sprintf("; did you mean %q?", meant)
 	}
-	return "", v.errorf(advice, "%s", reason)
+	return "", v.errorf(hint, "%s", reason)
 }
 
 // day returns a date, in quotes or not.

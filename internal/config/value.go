@@ -187,10 +187,9 @@ func (v value) under(name string) string {
 
 // unknown returns the error for a key that is none of the known ones.
 func (v value) unknown(known []string) error {
-	meant := advice.Nearest(v.Value, known)
-	advice := "there are " + allOf(known)
+	meant, hint := advice.Nearest(v.Value, known), "there are "+allOf(known)
 	if meant == "" {
-		return v.errorf(advice, "there is no key %.40q", v.under(v.Value))
+		return v.errorf(hint, "there is no key %.40q", v.under(v.Value))
 	}
-	return v.errorf(advice, "there is no key %.40q; did you mean %q?", v.under(v.Value), v.under(meant))
+	return v.errorf(hint, "there is no key %.40q; did you mean %q?", v.under(v.Value), v.under(meant))
 }

@@ -92,8 +92,8 @@ func (s signer) sized(t *testing.T, length int) string {
 	}
 }
 
-// tokenCases are inputs with a single token that fails. Their names are rows of the
-// README.
+// tokenCases are inputs with a single token that fails. Their names are rows of
+// the page about Spacelift.
 func tokenCases(t *testing.T, s signer, now time.Time) (cases []policyCase) {
 	t.Helper()
 	add := func(name, token string, fails ...string) {
